@@ -1,0 +1,53 @@
+# `make` alone lists the targets. ARGS adds arguments: make test ARGS="tests/domain -x"
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint fmt services bench soak lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(INSTALLED) ## every role on embedded SQLite with the example DAGs, state in .flowd
+	@FLOWD_HOME="$${FLOWD_HOME:-$(CURDIR)/.flowd}" \
+	FLOWD__DAGS__FOLDER="$${FLOWD__DAGS__FOLDER:-examples/dags}" \
+	FLOWD__DAGS__PAUSED_AT_CREATION="$${FLOWD__DAGS__PAUSED_AT_CREATION:-false}" \
+	$(BIN)/flowd run $(ARGS)
+
+test: $(INSTALLED) services ## install and start what the tests need where it is missing, then run every test
+	$(BIN)/pytest $(ARGS)
+
+check: lint test ## all that must be green before a commit: lint, then test
+
+lint: $(INSTALLED) ## ruff, mypy and the import floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict src tests
+	$(BIN)/lint-imports --config .importlinter
+
+fmt: $(INSTALLED) ## let ruff format and fix what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+services: ## PostgreSQL and RabbitMQ for the tests: installed (as root) and started where missing
+	@scripts/services
+
+bench: $(INSTALLED) services ## overhead per task and tasks per second, beside the machine's own limit
+	$(BIN)/python -m bench $(ARGS)
+
+soak: $(INSTALLED) services ## a long run under load
+	$(BIN)/python -m bench.soak $(ARGS)
+
+lock: $(INSTALLED) ## compile requirements*.lock anew from pyproject.toml
+	scripts/lock
+
+clean: ## remove the environment, caches and the state of `make run`
+	rm -rf $(VENV) .flowd .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests bench examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements.lock pyproject.toml scripts/venv
+	@scripts/venv $(VENV)
+	@touch $@

@@ -1,0 +1,122 @@
+"""trigger_run: someone asks for a run of a DAG."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flowd.actions.backends import Backends
+from flowd.db.engine import Transaction
+from flowd.db.latest import Latest, latest
+from flowd.db.ledger.create import NewRun, create_run, find_by_idempotency_key
+from flowd.domain.dag_run import DagRun
+from flowd.domain.dag_spec import DagSpec
+from flowd.domain.data_interval import DataInterval
+from flowd.domain.errors import Conflict, InvalidInput
+from flowd.domain.ids import DagId, RunId
+from flowd.domain.run_id import run_id_for
+from flowd.domain.states import RunType, TriggeredBy
+from flowd.domain.timetable import infer_manual_interval
+
+MOST_RUN_ID_LENGTH = 250
+MOST_CONF_BYTES = 1024 * 1024
+_RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
+
+
+async def trigger_run(
+    backends: Backends,
+    *,
+    dag_id: DagId,
+    triggered_by: TriggeredBy,
+    run_id: RunId | None = None,
+    logical_date: datetime | None = None,
+    data_interval: DataInterval | None = None,
+    run_after: datetime | None = None,
+    conf: Mapping[str, Any] | None = None,
+    note: str | None = None,
+    user: str | None = None,
+    idempotency_key: str | None = None,
+) -> DagRun:
+    """Make a queued run of the DAG's current version and return it; it is durable when this returns.
+
+    The same `idempotency_key` returns the run that it made the first time. A paused DAG's run waits, queued, until the
+    DAG is unpaused. Raises NotFound for an unknown DAG, Conflict where the run id or logical date is taken, and
+    InvalidInput for a run id, conf or interval that cannot be.
+    """
+    _check_run_id(run_id)
+    _check_conf(conf)
+
+    async def attempt() -> DagRun:
+        async with backends.metastore.transaction() as tx:
+            current = await latest(tx, backends.graphs, dag_id)
+            if idempotency_key is not None:
+                made = await find_by_idempotency_key(tx, dag_id, idempotency_key)
+                if made is not None:
+                    return made
+            now = await tx.now()
+            moment = run_after or now
+            _check_params(current.graph.dag, conf or {})
+            new = NewRun(
+                dag_id=dag_id,
+                run_id=run_id or run_id_for(RunType.MANUAL, logical_date or moment),
+                dag_version=current.version,
+                bundle=current.bundle,
+                run_type=RunType.MANUAL,
+                triggered_by=triggered_by,
+                run_after=moment,
+                logical_date=logical_date,
+                data_interval=data_interval or _interval(current, logical_date),
+                conf=conf or {},
+                note=note,
+                triggering_user=user,
+                idempotency_key=idempotency_key,
+            )
+            return await _create(tx, new, now)
+
+    run = await backends.metastore.retrying(attempt)
+    await backends.queue.ring([run.key])
+    return run
+
+
+async def _create(tx: Transaction, new: NewRun, now: datetime) -> DagRun:
+    try:
+        return await create_run(tx, new, now)
+    except Conflict:
+        if new.idempotency_key is not None:
+            made = await find_by_idempotency_key(tx, new.dag_id, new.idempotency_key)
+            if made is not None:
+                return made
+        raise
+
+
+def _interval(current: Latest, logical_date: datetime | None) -> DataInterval | None:
+    if logical_date is None:
+        return None
+    return infer_manual_interval(current.graph.dag.timetable, logical_date)
+
+
+def _check_run_id(run_id: str | None) -> None:
+    if run_id is None:
+        return
+    if not run_id or len(run_id) > MOST_RUN_ID_LENGTH:
+        raise InvalidInput(f"the run id has {len(run_id)} characters; wanted 1 to {MOST_RUN_ID_LENGTH}")
+    if not _RUN_ID.fullmatch(run_id):
+        raise InvalidInput(f"the run id {run_id!r} has other characters than letters, digits and _ . ~ : + -")
+
+
+def _check_conf(conf: Mapping[str, Any] | None) -> None:
+    try:
+        size = len(json.dumps(dict(conf or {}), allow_nan=False).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"conf is not a JSON object: {error}") from error
+    if size > MOST_CONF_BYTES:
+        raise InvalidInput(f"conf has {size} bytes of JSON; wanted at most {MOST_CONF_BYTES}")
+
+
+def _check_params(dag: DagSpec, conf: Mapping[str, Any]) -> None:
+    missing = [name for name, param in dag.params.items() if "value" not in param and name not in conf]
+    if missing:
+        raise InvalidInput(
+            f"DAG {dag.dag_id!r} has parameters without a default; give them in conf: {', '.join(sorted(missing))}"
+        )

@@ -1,0 +1,102 @@
+"""why: every reason a task instance is not running now, from the rules that decide it."""
+
+from flowd.actions.backends import Backends
+from flowd.db.engine import Transaction
+from flowd.db.graphs import Graphs
+from flowd.db.ledger import advance, dispatch, read
+from flowd.domain.admission import Candidate, why_not
+from flowd.domain.dag_run import DagRun
+from flowd.domain.errors import NotFound
+from flowd.domain.graph import Graph
+from flowd.domain.ids import UNMAPPED, DagId, RunId, TaskId
+from flowd.domain.run_plan import counts_of
+from flowd.domain.states import RunState, TaskState
+from flowd.domain.trigger_rules import Verdict, evaluate
+from flowd.domain.trigger_rules import why as why_waiting
+
+
+async def why(
+    backends: Backends, dag_id: DagId, run_id: RunId, task_id: TaskId, map_index: int = UNMAPPED
+) -> list[str]:
+    """Return the reasons, the first to be dealt with first; none where it runs or has ended.
+
+    Raises NotFound where there is no such instance.
+    """
+    async with backends.metastore.reading() as tx:
+        key = await advance.key_of(tx, dag_id, run_id)
+        if key is None:
+            raise NotFound(f"The DagRun with dag_id: `{dag_id}` and run_id: `{run_id}` was not found")
+        run = await read.run(tx, key)
+        graph = (await backends.graphs.get(tx, [run.dag_version]))[run.dag_version]
+        row = (await advance.standings(tx, [(key, task_id)], lock=False)).get((key, task_id))
+        if row is None:
+            return await _without_instance(tx, run, graph, task_id)
+        instance, state = row.instance, row.instance.state
+        if state.is_finished or state is TaskState.RUNNING:
+            return []
+        reasons = await _of_the_run(tx, run, graph)
+        match state:
+            case TaskState.NONE:
+                reasons += await _of_upstreams(tx, run, graph, row)
+            case TaskState.SCHEDULED:
+                reasons += await _of_admission(tx, backends.graphs, run, graph, row)
+            case TaskState.QUEUED:
+                queue = graph.tasks[task_id].queue
+                reasons.append(f"try {instance.try_number} is in queue {queue!r} and no worker has claimed it yet")
+            case _ if instance.not_before is not None:
+                reasons.append(f"it waits ({state}) until {instance.not_before.isoformat()}")
+            case _:
+                reasons.append(f"it is {state}")
+        return reasons
+
+
+async def _without_instance(tx: Transaction, run: DagRun, graph: Graph, task_id: TaskId) -> list[str]:
+    if task_id not in graph.tasks:
+        raise NotFound(f"The Task with ID: `{task_id}` was not found in Dag `{run.dag_id}`")
+    return await _of_the_run(tx, run, graph)
+
+
+async def _of_the_run(tx: Transaction, run: DagRun, graph: Graph) -> list[str]:
+    reasons: list[str] = []
+    if await advance.is_paused(tx, run.dag_id):
+        reasons.append(f"DAG {run.dag_id!r} is paused; unpause it with: flowd dags unpause {run.dag_id}")
+    if run.state is RunState.QUEUED:
+        running = (await advance.running_by_dag(tx)).get(run.dag_id, 0)
+        limit = graph.dag.max_active_runs
+        if limit and running >= limit:
+            reasons.append(f"its run is queued: {running} runs of the DAG are running, and max_active_runs is {limit}")
+        else:
+            reasons.append("its run is queued: no scheduler has started it yet")
+    return reasons
+
+
+async def _of_upstreams(tx: Transaction, run: DagRun, graph: Graph, row: advance.Row) -> list[str]:
+    task = graph.tasks[row.instance.task_id]
+    counts = counts_of(task, row.tally)
+    if evaluate(task.trigger_rule, counts) is Verdict.WAIT:
+        return [why_waiting(task.trigger_rule, counts)]
+    if task.depends_on_past and await advance.previous_run(tx, run) is not None:
+        return ["it depends on its past, and the same task of the run before has not succeeded"]
+    return ["it is ready, and no scheduler has looked at it yet"]
+
+
+async def _of_admission(tx: Transaction, graphs: Graphs, run: DagRun, graph: Graph, row: advance.Row) -> list[str]:
+    instance, task = row.instance, graph.tasks[row.instance.task_id]
+    occupancy, _ = await dispatch.occupancy(tx, await dispatch.pool_sizes(tx))
+    refusal = why_not(
+        Candidate(
+            key=instance.key,
+            run=instance.run,
+            dag_id=instance.dag_id,
+            task_id=instance.task_id,
+            pool=task.pool,
+            pool_slots=task.pool_slots,
+            priority=task.priority,
+            scheduled_at=instance.scheduled_at or run.run_after,
+            max_active_tasks=graph.dag.max_active_tasks,
+            max_active_tis_per_dag=task.max_active_tis_per_dag,
+            max_active_tis_per_dagrun=task.max_active_tis_per_dagrun,
+        ),
+        occupancy,
+    )
+    return ["it has a place, and the next pass of a scheduler will queue it"] if refusal is None else [str(refusal)]

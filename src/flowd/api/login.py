@@ -1,0 +1,72 @@
+"""Login: by password or one-time link, with a brake on guessing."""
+
+from collections import OrderedDict, deque
+
+from flowd.clock import Clock
+from flowd.db.accounts import Account, Accounts
+from flowd.db.login_links import LoginLinks
+from flowd.domain.errors import FlowdError, Unauthorised
+
+MOST_FAILURES = 5
+WINDOW_SECONDS = 60.0
+MOST_REMEMBERED = 10_000
+"""How many names and addresses are remembered; the oldest go first, so that guessing cannot fill the memory."""
+
+
+class TooManyAttempts(FlowdError):
+    """Somebody guesses; `retry_after_seconds` is when they may go on."""
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(
+            f"{MOST_FAILURES} failed logins within {WINDOW_SECONDS:g} seconds; try again in {retry_after_seconds:.0f} s"
+        )
+
+
+class Login:
+    """Lets people in. Failures count by user name and by address, on this node."""
+
+    def __init__(self, accounts: Accounts, links: LoginLinks, clock: Clock) -> None:
+        self._accounts = accounts
+        self._links = links
+        self._clock = clock
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+
+    async def by_password(self, username: str, password: str, address: str) -> Account:
+        """Return the account; raise Unauthorised for a wrong name or password, TooManyAttempts for guessing."""
+        keys = (f"name {username}", f"address {address}")
+        for key in keys:
+            self._check(key)
+        # Counted before the answer is known, so that guesses made at the same time count as well.
+        for key in keys:
+            self._count(key)
+        account = await self._accounts.authenticate(username, password)
+        for key in keys:
+            self._failures.pop(key, None)
+        return account
+
+    async def by_link(self, token: str, address: str) -> Account:
+        """Return whom a one-time link lets in; raise Unauthorised for a wrong one, TooManyAttempts for guessing."""
+        key = f"address {address}"
+        self._check(key)
+        try:
+            return await self._accounts.get(await self._links.redeem(token))
+        except Unauthorised:
+            self._count(key)
+            raise
+
+    def _check(self, key: str) -> None:
+        failures = self._failures.get(key)
+        if failures is None:
+            return
+        oldest_kept = self._clock.monotonic() - WINDOW_SECONDS
+        while failures and failures[0] <= oldest_kept:
+            failures.popleft()
+        if len(failures) >= MOST_FAILURES:
+            raise TooManyAttempts(failures[0] - oldest_kept)
+
+    def _count(self, key: str) -> None:
+        self._failures.setdefault(key, deque()).append(self._clock.monotonic())
+        self._failures.move_to_end(key)
+        while len(self._failures) > MOST_REMEMBERED:
+            self._failures.popitem(last=False)

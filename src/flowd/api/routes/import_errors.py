@@ -1,0 +1,39 @@
+"""Import errors, and the audit log."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from flowd.api.access import ApiRoute
+from flowd.api.context import Context
+from flowd.api.pagination import listing_of, parameters_of
+from flowd.api.schemas.monitor import EventLogCollectionResponse, ImportErrorCollectionResponse, ImportErrorResponse
+from flowd.db.views.import_errors import IMPORT_ERRORS, get_import_error, list_import_errors
+from flowd.db.views.listing import Listing
+
+router = APIRouter(prefix="/api/v2", route_class=ApiRoute)
+
+
+@router.get("/importErrors", tags=["Import Error"], openapi_extra=parameters_of(IMPORT_ERRORS))
+async def get_import_errors(
+    context: Context, listing: Annotated[Listing, Depends(listing_of(IMPORT_ERRORS))]
+) -> ImportErrorCollectionResponse:
+    """List the files that gave no DAGs, and why."""
+    async with context.backends.metastore.reading() as tx:
+        errors, total = await list_import_errors(tx, listing)
+    return ImportErrorCollectionResponse(
+        import_errors=[ImportErrorResponse.of(error) for error in errors], total_entries=total
+    )
+
+
+@router.get("/importErrors/{import_error_id}", tags=["Import Error"])
+async def get_one_import_error(context: Context, import_error_id: int) -> ImportErrorResponse:
+    """Return why a file gave no DAGs."""
+    async with context.backends.metastore.reading() as tx:
+        return ImportErrorResponse.of(await get_import_error(tx, import_error_id))
+
+
+@router.get("/eventLogs", tags=["Event Log"])
+async def get_event_logs() -> EventLogCollectionResponse:
+    """List the audit log, which is empty: nothing is audited yet."""
+    return EventLogCollectionResponse(event_logs=[], total_entries=0)

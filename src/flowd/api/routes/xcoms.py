@@ -1,0 +1,62 @@
+"""XComs: what task instances have left for others."""
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from flowd.api.access import ApiRoute
+from flowd.api.context import Context
+from flowd.api.pagination import listing_of, parameters_of
+from flowd.api.schemas.xcoms import XComCollectionResponse, XComResponse, XComValueResponse
+from flowd.db.views.listing import EVERYTHING, Condition, Listing, OneOf
+from flowd.db.views.runs import get_run
+from flowd.db.views.xcoms import XCOMS, get_xcom, list_xcoms
+from flowd.domain.ids import UNMAPPED
+
+router = APIRouter(
+    prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/xcomEntries",
+    route_class=ApiRoute,
+    tags=["XCom"],
+)
+
+
+@router.get("", openapi_extra=parameters_of(XCOMS))
+async def get_xcom_entries(
+    context: Context,
+    dag_id: str,
+    dag_run_id: str,
+    task_id: str,
+    listing: Annotated[Listing, Depends(listing_of(XCOMS))],
+) -> XComCollectionResponse:
+    """List the XComs of a task instance, without their values; `~` is every DAG, run or task."""
+    async with context.backends.metastore.reading() as tx:
+        if EVERYTHING not in (dag_id, dag_run_id, task_id):
+            await get_run(tx, context.cards, dag_id, dag_run_id)
+        xcoms, total = await list_xcoms(tx, context.cards, listing.where(*_within(dag_id, dag_run_id, task_id)))
+    return XComCollectionResponse(xcom_entries=[XComResponse.of(one) for one in xcoms], total_entries=total)
+
+
+@router.get("/{xcom_key:path}")
+async def get_xcom_entry(
+    context: Context,
+    dag_id: str,
+    dag_run_id: str,
+    task_id: str,
+    xcom_key: str,
+    map_index: int = UNMAPPED,
+    stringify: bool = False,
+) -> XComValueResponse:
+    """Return an XCom with its value, or with `stringify` the value's JSON text."""
+    wanted = (OneOf("key", (xcom_key,)), OneOf("map_index", (map_index,)), *_within(dag_id, dag_run_id, task_id))
+    async with context.backends.metastore.reading() as tx:
+        xcom = await get_xcom(tx, context.cards, Listing(conditions=wanted), xcom_key)
+    value = xcom.value
+    if stringify and not isinstance(value, str):
+        value = json.dumps(value, ensure_ascii=False)
+    return XComValueResponse.of(xcom, value=value)
+
+
+def _within(dag_id: str, run_id: str, task_id: str) -> tuple[Condition, ...]:
+    named = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id}
+    return tuple(OneOf(name, (value,)) for name, value in named.items() if value != EVERYTHING)

@@ -1,0 +1,32 @@
+"""What all shapes have in common."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+class Shape(BaseModel):
+    """An answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Body(BaseModel):
+    """A request's body: unknown fields are refused (422)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _aware(moment: datetime) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]
+"""A moment in a body; one without a time zone is UTC, as in Airflow."""
+
+
+def as_uuid(key: int) -> UUID:
+    """Return the metastore's key as the UUID that Airflow's clients want; the same key gives the same UUID for ever."""
+    return UUID(int=key)

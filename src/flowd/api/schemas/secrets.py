@@ -1,0 +1,157 @@
+"""Shapes of variables and connections."""
+
+import json
+from typing import Any, Self
+
+from pydantic import Field, JsonValue, field_validator
+
+from flowd.api.schemas.base import Body, Shape
+from flowd.db.secrets_store import LONGEST_NAME, StoredConnection, StoredVariable
+
+HIDDEN = "***"
+
+
+class VariableResponse(Shape):
+    """A variable."""
+
+    key: str
+    value: str | None
+    description: str | None
+    is_encrypted: bool = True
+    team_name: str | None = None
+
+    @classmethod
+    def of(cls, variable: StoredVariable) -> Self:
+        """Return the shape of a variable."""
+        return cls(key=variable.name, value=variable.value, description=variable.description or None)
+
+
+class VariableCollectionResponse(Shape):
+    """A page of variables."""
+
+    variables: list[VariableResponse]
+    total_entries: int
+
+
+class VariableBody(Body):
+    """A variable; a value that is no text is kept as JSON."""
+
+    key: str = Field(min_length=1, max_length=LONGEST_NAME)
+    value: JsonValue
+    description: str | None = None
+    team_name: None = None
+
+    def to_stored(self) -> StoredVariable:
+        """Return the variable to store."""
+        text = self.value if isinstance(self.value, str) else json.dumps(self.value)
+        return StoredVariable(name=self.key, value=text, description=self.description or "")
+
+
+class ConnectionResponse(Shape):
+    """A connection; its password, and what in its extra looks like one, is hidden."""
+
+    connection_id: str
+    conn_type: str
+    description: str | None
+    host: str | None
+    login: str | None
+    schema_: str | None = Field(serialization_alias="schema")
+    port: int | None
+    password: str | None
+    extra: str | None
+    team_name: str | None = None
+
+    @classmethod
+    def of(cls, connection: StoredConnection) -> Self:
+        """Return the shape of a connection."""
+        return cls(
+            connection_id=connection.conn_id,
+            conn_type=connection.conn_type,
+            description=connection.description or None,
+            host=connection.host or None,
+            login=connection.login or None,
+            schema_=connection.schema or None,
+            port=connection.port,
+            password=HIDDEN if connection.password else None,
+            extra=masked_extra(connection.extra),
+        )
+
+
+class ConnectionCollectionResponse(Shape):
+    """A page of connections."""
+
+    connections: list[ConnectionResponse]
+    total_entries: int
+
+
+class ConnectionBody(Body):
+    """A connection; three stars as password, or in extra, leave what is stored."""
+
+    connection_id: str = Field(min_length=1, max_length=200, pattern=r"^[\w.-]+$")
+    conn_type: str = Field(min_length=1, max_length=500)
+    description: str | None = None
+    host: str | None = None
+    login: str | None = None
+    schema_: str | None = Field(None, alias="schema")
+    port: int | None = Field(None, ge=0, le=65535)
+    password: str | None = None
+    extra: str | None = None
+    team_name: None = None
+
+    @field_validator("extra")
+    @classmethod
+    def _is_json_object(cls, extra: str | None) -> str | None:
+        try:
+            is_object = not extra or isinstance(json.loads(extra), dict)
+        except ValueError:
+            is_object = False
+        if not is_object:
+            raise ValueError("The `extra` field must be a valid JSON object (e.g., {'key': 'value'})")
+        return extra
+
+    def to_stored(self, before: StoredConnection | None = None) -> StoredConnection:
+        """Return the connection to store; hidden parts are taken from `before`."""
+        hidden_password = before.password if before else ""
+        return StoredConnection(
+            conn_id=self.connection_id,
+            conn_type=self.conn_type,
+            description=self.description or "",
+            host=self.host or "",
+            login=self.login or "",
+            password=hidden_password if self.password == HIDDEN else self.password or "",
+            schema=self.schema_ or "",
+            port=self.port,
+            extra=_unmasked(self.extra or "", before.extra if before else ""),
+        )
+
+
+_SECRET_WORDS = ("password", "passwd", "secret", "token", "key", "authorization", "credential")
+
+
+def masked_extra(extra: str) -> str | None:
+    """Return the JSON text of an extra with every value hidden whose name sounds secret, None for an empty one."""
+    return json.dumps(_masked(json.loads(extra))) if extra else None
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: HIDDEN if _is_secret(name) and one else _masked(one) for name, one in value.items()}
+    return [_masked(one) for one in value] if isinstance(value, list) else value
+
+
+def _unmasked(extra: str, before: str) -> str:
+    if not extra or not before:
+        return extra
+    return json.dumps(_restored(json.loads(extra), json.loads(before)))
+
+
+def _restored(value: Any, before: Any) -> Any:
+    if value == HIDDEN:
+        return before
+    if isinstance(value, dict) and isinstance(before, dict):
+        return {name: _restored(one, before[name]) if name in before else one for name, one in value.items()}
+    return value
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.lower() for word in _SECRET_WORDS)

@@ -1,0 +1,22 @@
+"""Forking a Python task from the keeper itself: the bare interpreter, in which no user code was ever imported."""
+
+import os
+import signal
+
+from flowd.child.keeper import linux
+from flowd.child.keeper.task_entry import TaskSetup, become_session, run_task
+
+
+def fork_task(setup: TaskSetup, *, stdout: int, stderr: int, channel: int) -> int:
+    """Fork a task process and return its pid; raise OSError where the system refuses."""
+    keeper = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        linux.die_with_parent()
+        if os.getppid() != keeper:
+            os.kill(os.getpid(), signal.SIGKILL)
+        run_task(setup, become_session(stdout, stderr, channel))
+    finally:
+        os._exit(1)

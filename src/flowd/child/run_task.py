@@ -1,0 +1,136 @@
+"""Entry point of a process that runs one try of a Python task and reports how it ended."""
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from flowd.child.channel import Channel
+from flowd.child.outcome import Ending, Outcome, describe, outcome_of_error
+from flowd.child.rendered import report_rendered
+from flowd.child.task_log import log_to_stdout
+from flowd.child.termination import Terminated, terminable
+from flowd.domain.assignment import Assignment, assignment_from_json
+from flowd.domain.work import PythonWork
+from flowd.sdk.base_operator import BaseOperator
+from flowd.sdk.callbacks import call_all
+from flowd.sdk.context import Context, context_of, executing_in
+from flowd.sdk.dag_file import load
+from flowd.sdk.exceptions import AirflowTaskTimeout, TaskNotFound
+from flowd.sdk.supervisor import supervised_by
+from flowd.sdk.templates import render_fields
+from flowd.sdk.xcom_arg import RETURN_KEY
+from flowd.sdk.xcom_json import to_json
+
+LIMIT_SLACK_SECONDS = 2.0
+"""A SIGTERM that comes no earlier than this before the execution timeout is taken for the timeout."""
+
+_CALLBACK = {Ending.SUCCESS: "on_success_callback", Ending.SKIPPED: "on_skipped_callback"}
+
+
+def main(channel: Channel, payload: Mapping[str, Any]) -> None:
+    """Run the try described by `payload["assignment"]` from the bundle at `payload["bundle_root"]`.
+
+    The result is sent before the callbacks run: whatever they do, the outcome stands. A SIGTERM calls the operator's
+    `on_kill`; no result is sent then, unless it was for the execution timeout.
+    """
+    started = time.monotonic()
+    log_to_stdout()
+    assignment = assignment_from_json(payload["assignment"])
+    with supervised_by(channel):
+        try:
+            task = _find_task(assignment, payload["bundle_root"])
+        except BaseException as error:
+            channel.send_result(_reported(outcome_of_error(error)).to_document())
+            return
+        context = context_of(assignment, task)
+        with executing_in(context):
+            outcome = _reported(_run(task, context, assignment, started))
+            channel.send_result(outcome.to_document())
+            _call_back(task, context, outcome, assignment)
+
+
+def _find_task(assignment: Assignment, root: str) -> BaseOperator:
+    if not isinstance(assignment.work, PythonWork):
+        raise TypeError(f"{assignment.label}: the work is {assignment.work!r}, wanted PythonWork")
+    file = assignment.work.file
+    for dag in load(root, file):
+        if dag.dag_id == assignment.dag_id:
+            return dag.get_task(assignment.task_id)
+    raise TaskNotFound(
+        f"{assignment.label}: {file} defines no DAG {assignment.dag_id!r} in this process; a DAG file must define the "
+        "same DAGs wherever it is imported"
+    )
+
+
+def _run(task: BaseOperator, context: Context, assignment: Assignment, started: float) -> Outcome:
+    with terminable():
+        try:
+            return _success(task, context, _execute(task, context))
+        except Terminated:
+            return _terminated(task, assignment, time.monotonic() - started)
+        except BaseException as error:
+            return outcome_of_error(error)
+
+
+def _execute(task: BaseOperator, context: Context) -> Any:
+    call_all(task, "on_execute_callback", context)
+    render_fields(task, context)
+    report_rendered(task)
+    context["templates_dict"] = getattr(task, "templates_dict", None)
+    task.pre_execute(context)
+    value = task.execute(context)
+    task.post_execute(context, value)
+    return value
+
+
+def _success(task: BaseOperator, context: Context, value: Any) -> Outcome:
+    ti = context["ti"]
+    pushed = to_json(value) if task.do_xcom_push else None
+    if task.multiple_outputs and task.do_xcom_push and isinstance(value, Mapping):
+        for key, item in value.items():
+            if key != RETURN_KEY:
+                ti.xcom_push(key=key, value=item)
+    return Outcome(
+        ending=Ending.SUCCESS, value=pushed, skip=tuple(ti.skipped), skip_all_downstream=ti.skips_all_downstream
+    )
+
+
+def _terminated(task: BaseOperator, assignment: Assignment, elapsed_seconds: float) -> Outcome:
+    try:
+        task.on_kill()
+    except Exception:
+        task.log.exception("on_kill failed")
+    limit = assignment.execution_timeout
+    if limit is None or elapsed_seconds < limit.total_seconds() - LIMIT_SLACK_SECONDS:
+        # Whoever sent the signal knows why, and what becomes of the task.
+        raise SystemExit(143)
+    timeout = AirflowTaskTimeout(f"{assignment.label} ran longer than its execution_timeout of {limit}")
+    return Outcome(ending=Ending.FAILED, error=timeout)
+
+
+def _reported(outcome: Outcome) -> Outcome:
+    sys.stdout.flush()
+    if outcome.error is not None and outcome.ending is Ending.SKIPPED:
+        sys.stderr.write(f"skipped: {outcome.error}\n")
+    elif outcome.error is not None:
+        sys.stderr.write(describe(outcome.error)["traceback"])
+    sys.stderr.flush()
+    return outcome
+
+
+def _call_back(task: BaseOperator, context: Context, outcome: Outcome, assignment: Assignment) -> None:
+    if outcome.ending is Ending.RESCHEDULE:
+        return
+    name = _CALLBACK.get(outcome.ending, "on_failure_callback")
+    if outcome.ending is Ending.FAILED and assignment.try_number <= assignment.max_tries:
+        name = "on_retry_callback"
+    context["ti"].state = _state(outcome, name)
+    context["exception"] = outcome.error
+    call_all(task, name, context)
+
+
+def _state(outcome: Outcome, callback: str) -> str:
+    if outcome.is_failure:
+        return "up_for_retry" if callback == "on_retry_callback" else "failed"
+    return outcome.ending.value

@@ -1,0 +1,5 @@
+"""`python -m flowd.cli` is `flowd`."""
+
+from flowd.cli.main import main
+
+main()

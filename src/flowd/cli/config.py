@@ -1,0 +1,103 @@
+"""`flowd config`: what this node is told, and from where."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flowd.cli.lazy import new_app
+from flowd.cli.options import OutputOption
+from flowd.cli.output import Format, note, show_one, show_rows
+from flowd.cli.session import read_settings, read_settings_without_keys
+from flowd.domain.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from flowd.settings.catalogue import SettingInfo
+
+app = new_app("What this node is told, and from where.")
+
+
+class ConfigFormat(StrEnum):
+    """As for any data, or the text of a config/flowd.toml."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    PLAIN = "plain"
+    TOML = "toml"
+
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="As worker.lease, or FLOWD__WORKER__LEASE.")]
+
+
+@app.command("list")
+def list_settings(
+    show_sources: Annotated[bool, typer.Option("--show-sources", help="Where each value came from.")] = False,
+    defaults: Annotated[bool, typer.Option("--defaults", help="The defaults, not what is set.")] = False,
+    output: Annotated[ConfigFormat, typer.Option("--output", "-o", help="How to print them.")] = ConfigFormat.TABLE,
+) -> None:
+    """Show every setting. Secrets are hidden."""
+    from flowd.settings.catalogue import catalogue, shown
+    from flowd.settings.document import defaults_toml
+
+    if output is ConfigFormat.TOML:
+        if not defaults:
+            raise InvalidInput("-o toml writes the defaults only; add --defaults")
+        print(defaults_toml(), end="")
+        return
+    if defaults:
+        rows = [{"name": name, "value": info.default, "source": "default"} for name, info in catalogue().items()]
+    else:
+        settings = read_settings_without_keys()
+        sources = settings.sources()
+        rows = [{"name": name, "value": shown(settings, name), "source": sources[name]} for name in catalogue()]
+    show_rows(rows, ("name", "value", "source") if show_sources else ("name", "value"), Format(output.value))
+
+
+@app.command()
+def get(name: NameArgument) -> None:
+    """Print the value of one setting. A secret is hidden."""
+    from flowd.settings.catalogue import shown
+
+    info = _find(name)
+    print(shown(read_settings_without_keys(), info.name))
+
+
+@app.command("get-value", hidden=True)
+def get_value(section: Annotated[str, typer.Argument()], key: Annotated[str, typer.Argument()]) -> None:
+    """As `flowd config get SECTION.KEY`, in Airflow's words."""
+    get(f"{section}.{key}")
+
+
+@app.command()
+def explain(name: NameArgument, output: OutputOption = Format.TABLE) -> None:
+    """Show what a setting is for, its variable and its default."""
+    info = _find(name)
+    row = {"name": info.name, "variable": info.variable, "default": info.default, "meaning": info.description}
+    if info.is_secret:
+        row["file"] = f"{info.variable}_FILE names a file that holds it"
+    show_one(row, output)
+
+
+@app.command()
+def lint() -> None:
+    """Check the whole configuration: exit code 0 if a node can start with it, 78 if not. Nothing is started or made."""
+    from flowd.settings.load import Keys
+
+    read_settings(keys=Keys.CHECK)
+    note("The configuration has no problems.")
+
+
+def _find(name: str) -> "SettingInfo":
+    from difflib import get_close_matches
+
+    from flowd.settings.catalogue import catalogue
+
+    for info in catalogue().values():
+        if name.lower() == info.name or name.upper() == info.variable:
+            return info
+    nearest = get_close_matches(name.lower(), list(catalogue()), n=1)
+    raise NotFound(
+        f"there is no setting {name!r}; "
+        + (f"did you mean {nearest[0]}?" if nearest else "`flowd config list` has all")
+    )

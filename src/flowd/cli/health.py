@@ -1,0 +1,87 @@
+"""`flowd health`: whether the metastore, the queue and the node answer."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import typer
+
+from flowd.cli.exit_codes import ExitCode
+from flowd.cli.lazy import new_app
+from flowd.cli.options import OutputOption
+from flowd.cli.output import Format, show_rows
+from flowd.cli.session import connected, read_settings
+from flowd.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from flowd.settings.model import Settings
+
+app = new_app()
+
+HEALTHY, UNHEALTHY, ABSENT = "healthy", "unhealthy", "not running"
+ANSWER_SECONDS = 5.0
+
+Row = dict[str, str]
+
+
+@app.command()
+def health(output: OutputOption = Format.TABLE) -> None:
+    """Ask the metastore, the queue and this machine's node: exit code 0 if all is well, 5 if one is away, else 1."""
+    rows = asyncio.run(_look(read_settings()))
+    show_rows(rows, ("part", "status", "detail"), output)
+    if any(row["status"] == UNHEALTHY for row in rows):
+        is_away = any(row["status"] == UNHEALTHY and row["part"] != "node" for row in rows)
+        raise typer.Exit(ExitCode.UNREACHABLE if is_away else ExitCode.FAILED)
+
+
+async def _look(settings: "Settings") -> list[Row]:
+    return list(await asyncio.gather(_metastore(settings), _queue(settings), _node(settings)))
+
+
+async def _metastore(settings: "Settings") -> Row:
+    from flowd.db.revisions import SchemaState, current
+
+    async with connected(settings) as metastore:
+        try:
+            status = await current(metastore)
+        except Unavailable as error:
+            return _row("metastore", UNHEALTHY, str(error))
+        is_ready = status.state is SchemaState.UP_TO_DATE or (metastore.is_embedded and status.found is None)
+        return _row("metastore", HEALTHY if is_ready else UNHEALTHY, f"{metastore.name}: {status}")
+
+
+async def _queue(settings: "Settings") -> Row:
+    if settings.queue.is_embedded:
+        return _row("queue", HEALTHY, "the metastore is the queue")
+    from flowd.queue.amqp.backend import AmqpQueue
+    from flowd.queue.message import SigningKeys
+
+    keys = SigningKeys.from_secrets(settings.security.secret_keys)
+    queue = AmqpQueue(settings.queue.url.get_secret_value(), keys, prefix=settings.queue.prefix)
+    async with queue.open():
+        try:
+            await queue.check()
+        except Unavailable as error:
+            return _row("queue", UNHEALTHY, str(error))
+    return _row("queue", HEALTHY, str(settings.queue.url))
+
+
+async def _node(settings: "Settings") -> Row:
+    """What this machine's node says of itself. None may run here, or none with the api role: that is no illness."""
+    import httpx
+
+    wildcards = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+    host = wildcards.get(settings.api.host, settings.api.host)
+    url = f"http://{host}:{settings.api.port}/readyz"
+    try:
+        async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
+            answer = await client.get(url)
+    except httpx.ConnectError:
+        return _row("node", ABSENT, f"nothing listens at {url}")
+    except httpx.HTTPError as error:
+        return _row("node", UNHEALTHY, f"{url}: {type(error).__name__}")
+    text = " ".join(answer.text.split())
+    return _row("node", HEALTHY if answer.is_success else UNHEALTHY, f"{url}: {answer.status_code} {text}".rstrip())
+
+
+def _row(part: str, status: str, detail: str) -> Row:
+    return {"part": part, "status": status, "detail": detail}

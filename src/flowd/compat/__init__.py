@@ -1,0 +1,3 @@
+"""`import airflow…` in DAG files: the paths of Airflow 1.10, 2 and 3 give flowd's own objects."""
+
+from flowd.compat.finder import install as install

@@ -1,0 +1,151 @@
+"""The table of old paths: module -> name -> where flowd has it (`module:attribute`, or a module)."""
+
+_DAG = {"DAG": "flowd.sdk.dag:DAG"}
+_DAG_DECORATOR = {"dag": "flowd.sdk.dag_decorator:dag"}
+_TASK = {"task": "flowd.operators.decorators:task"}
+_TASK_GROUP = {"TaskGroup": "flowd.sdk.task_group:TaskGroup"}
+_TASK_GROUP_DECORATOR = {"task_group": "flowd.sdk.task_group_decorator:task_group"}
+_BASE_OPERATOR = {"BaseOperator": "flowd.sdk.base_operator:BaseOperator"}
+_CHAIN = {
+    "chain": "flowd.sdk.edges:chain",
+    "chain_linear": "flowd.sdk.edges:chain_linear",
+    "cross_downstream": "flowd.sdk.edges:cross_downstream",
+}
+_VARIABLE = {"Variable": "flowd.sdk.variable:Variable"}
+_CONNECTION = {"Connection": "flowd.sdk.connection:Connection"}
+_PARAM = {"Param": "flowd.sdk.param:Param", "ParamsDict": "flowd.sdk.param:ParamsDict"}
+_DAG_PARAM = {"DagParam": "flowd.sdk.xcom_arg:DagParam"}
+_XCOM_ARG = {"XComArg": "flowd.sdk.xcom_arg:XComArg", "PlainXComArg": "flowd.sdk.xcom_arg:XComArg"}
+_HOOK = {"BaseHook": "flowd.sdk.hook:BaseHook"}
+_CONTEXT = {"Context": "flowd.sdk.context:Context"}
+_CURRENT_CONTEXT = {"get_current_context": "flowd.sdk.context:get_current_context"}
+_LABEL = {"Label": "flowd.sdk.label:Label", "EdgeModifier": "flowd.sdk.label:Label"}
+_LITERAL = {"literal": "flowd.sdk.templates:literal"}
+_TASK_INSTANCE = {"TaskInstance": "flowd.sdk.task_instance:RunningTaskInstance"}
+_DAG_RUN = {"DagRun": "flowd.sdk.dag_run:RunningDagRun"}
+_TRIGGER_RULE = {"TriggerRule": "flowd.domain.trigger_rules:TriggerRule"}
+_WEIGHT_RULE = {"WeightRule": "flowd.compat.weight_rule:WeightRule"}
+_STATES = {
+    "DagRunState": "flowd.domain.states:RunState",
+    "State": "flowd.compat.state:State",
+    "TaskInstanceState": "flowd.domain.states:TaskState",
+}
+_BASH = {"BashOperator": "flowd.operators.bash:BashOperator"}
+_EMPTY = {"EmptyOperator": "flowd.operators.empty:EmptyOperator"}
+_DUMMY = {"DummyOperator": "flowd.operators.empty:EmptyOperator"}
+_BRANCH = {
+    "BaseBranchOperator": "flowd.operators.branch:BaseBranchOperator",
+}
+_PYTHON = {
+    "BranchPythonOperator": "flowd.operators.branch:BranchPythonOperator",
+    "PythonOperator": "flowd.operators.python:PythonOperator",
+    "ShortCircuitOperator": "flowd.operators.short_circuit:ShortCircuitOperator",
+}
+_EXCEPTIONS = {
+    name: f"flowd.sdk.exceptions:{name}"
+    for name in (
+        "AirflowException", "AirflowFailException", "AirflowNotFoundException", "AirflowRescheduleException",
+        "AirflowSensorTimeout", "AirflowSkipException", "AirflowTaskTimeout", "DuplicateTaskIdFound",
+        "ParamValidationError", "TaskNotFound", "XComNotFound",
+    )
+}  # fmt: skip
+_CRON_TIMETABLES = {
+    "CronDataIntervalTimetable": "flowd.sdk.schedules:cron_data_interval",
+    "DeltaDataIntervalTimetable": "flowd.sdk.schedules:delta_data_interval",
+}
+_TRIGGER_TIMETABLES = {
+    "CronTriggerTimetable": "flowd.sdk.schedules:cron_trigger",
+    "DeltaTriggerTimetable": "flowd.sdk.schedules:delta_trigger",
+}
+_SIMPLE_TIMETABLES = {
+    "ContinuousTimetable": "flowd.domain.timetable:ContinuousTimetable",
+    "NullTimetable": "flowd.domain.timetable:NullTimetable",
+    "OnceTimetable": "flowd.domain.timetable:OnceTimetable",
+}
+_VERSION = {"__version__": "flowd.compat.version:AIRFLOW_VERSION", "version": "flowd.compat.version:AIRFLOW_VERSION"}
+
+MODULES: dict[str, dict[str, str]] = {
+    "airflow": {**_DAG, "__version__": _VERSION["__version__"]},
+    "airflow.sdk": {
+        **_DAG, **_DAG_DECORATOR, **_TASK, **_TASK_GROUP, **_TASK_GROUP_DECORATOR, **_BASE_OPERATOR, **_CHAIN,
+        **_VARIABLE, **_CONNECTION, **_CONTEXT, **_CURRENT_CONTEXT, **_HOOK, **_LITERAL, **_SIMPLE_TIMETABLES,
+        **_CRON_TIMETABLES, **_TRIGGER_TIMETABLES, **_STATES, **_TRIGGER_RULE, **_WEIGHT_RULE,
+        "BaseBranchOperator": _BRANCH["BaseBranchOperator"],
+        **_LABEL,
+        "timezone": "flowd.compat.timezone",
+        "Param": _PARAM["Param"],
+        "ParamsDict": _PARAM["ParamsDict"],
+        "XComArg": _XCOM_ARG["XComArg"],
+    },
+    "airflow.sdk.api.datamodels._generated": _TRIGGER_RULE,
+    "airflow.sdk.bases.hook": _HOOK,
+    "airflow.sdk.bases.operator": {**_BASE_OPERATOR, **_CHAIN},
+    "airflow.sdk.definitions.connection": _CONNECTION,
+    "airflow.sdk.definitions.context": {**_CONTEXT, **_CURRENT_CONTEXT},
+    "airflow.sdk.definitions.dag": {**_DAG, **_DAG_DECORATOR},
+    "airflow.sdk.definitions.edges": _LABEL,
+    "airflow.sdk.definitions.param": {**_PARAM, **_DAG_PARAM},
+    "airflow.sdk.definitions.taskgroup": _TASK_GROUP,
+    "airflow.sdk.definitions.template": _LITERAL,
+    "airflow.sdk.definitions.variable": _VARIABLE,
+    "airflow.sdk.definitions.xcom_arg": _XCOM_ARG,
+    "airflow.sdk.exceptions": _EXCEPTIONS,
+    "airflow.sdk.types": {
+        "DagRunProtocol": _DAG_RUN["DagRun"],
+        "RuntimeTaskInstanceProtocol": _TASK_INSTANCE["TaskInstance"],
+    },
+    "airflow.decorators": {**_DAG_DECORATOR, **_TASK, **_TASK_GROUP_DECORATOR},
+    "airflow.exceptions": _EXCEPTIONS,
+    "airflow.hooks.base": _HOOK,
+    "airflow.hooks.base_hook": _HOOK,
+    "airflow.macros": {
+        name: f"flowd.sdk.macros:{name}" for name in ("datetime_diff_for_humans", "ds_add", "ds_format")
+    },
+    "airflow.models": {
+        **_DAG, **_BASE_OPERATOR, **_VARIABLE, **_CONNECTION, **_TASK_INSTANCE, **_DAG_RUN, **_XCOM_ARG,
+        "Param": _PARAM["Param"],
+    },
+    "airflow.models.baseoperator": {**_BASE_OPERATOR, **_CHAIN},
+    "airflow.models.connection": _CONNECTION,
+    "airflow.models.dag": {**_DAG, **_DAG_DECORATOR},
+    "airflow.models.dagrun": _DAG_RUN,
+    "airflow.models.param": {**_PARAM, **_DAG_PARAM},
+    "airflow.models.taskinstance": _TASK_INSTANCE,
+    "airflow.models.variable": _VARIABLE,
+    "airflow.models.xcom_arg": _XCOM_ARG,
+    "airflow.operators.bash": _BASH,
+    "airflow.operators.bash_operator": _BASH,
+    "airflow.operators.branch": _BRANCH,
+    "airflow.operators.branch_operator": _BRANCH,
+    "airflow.operators.dummy": _DUMMY,
+    "airflow.operators.dummy_operator": _DUMMY,
+    "airflow.operators.empty": _EMPTY,
+    "airflow.operators.python": {**_PYTHON, **_CURRENT_CONTEXT},
+    "airflow.operators.python_operator": _PYTHON,
+    "airflow.providers.standard.operators.bash": _BASH,
+    "airflow.providers.standard.operators.branch": _BRANCH,
+    "airflow.providers.standard.operators.empty": _EMPTY,
+    "airflow.providers.standard.operators.python": {**_PYTHON, **_CURRENT_CONTEXT},
+    "airflow.task.trigger_rule": _TRIGGER_RULE,
+    "airflow.task.weight_rule": _WEIGHT_RULE,
+    "airflow.timetables.interval": _CRON_TIMETABLES,
+    "airflow.timetables.simple": _SIMPLE_TIMETABLES,
+    "airflow.timetables.trigger": _TRIGGER_TIMETABLES,
+    "airflow.utils.context": _CONTEXT,
+    "airflow.utils.dates": {"days_ago": "flowd.compat.dates:days_ago"},
+    "airflow.utils.decorators": {"apply_defaults": "flowd.compat.decorators:apply_defaults"},
+    "airflow.utils.edgemodifier": _LABEL,
+    "airflow.utils.helpers": {"chain": _CHAIN["chain"], "cross_downstream": _CHAIN["cross_downstream"]},
+    "airflow.utils.log.logging_mixin": {"LoggingMixin": "flowd.compat.logging_mixin:LoggingMixin"},
+    "airflow.utils.state": _STATES,
+    "airflow.utils.task_group": _TASK_GROUP,
+    "airflow.utils.template": _LITERAL,
+    "airflow.utils.timezone": {
+        name: f"flowd.compat.timezone:{name}"
+        for name in ("coerce_datetime", "convert_to_utc", "datetime", "make_aware", "parse", "utc", "utcnow")
+    },
+    "airflow.utils.trigger_rule": _TRIGGER_RULE,
+    "airflow.utils.weight_rule": _WEIGHT_RULE,
+    "airflow.version": {"version": _VERSION["version"]},
+}  # fmt: skip
+"""Every airflow module that DAG files may import."""

@@ -1,0 +1,66 @@
+"""Making assignments: what a queued instance, its run and its DAG version say a worker must do."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import RowMapping
+
+from flowd.db.engine import Transaction
+from flowd.db.graphs import Graphs
+from flowd.db.moments import from_db
+from flowd.domain.assignment import Assignment, RunContext
+from flowd.domain.dag_spec import DagSpec
+from flowd.domain.ids import BundleHash, RunId
+from flowd.domain.states import RunType
+from flowd.domain.task_instance import TaskInstance
+
+
+async def assignments(tx: Transaction, graphs: Graphs, instances: Sequence[TaskInstance]) -> list[Assignment]:
+    """Return the assignment of the current try of each instance, in order."""
+    rows = await tx.execute(
+        "SELECT id, run_id, dag_version, bundle, run_type, run_after, logical_date, data_interval_start,"
+        f" data_interval_end, started_at, conf FROM dag_run WHERE id IN {tx.dialect.keys()}",
+        {"keys": json.dumps(sorted({instance.run for instance in instances}))},
+    )
+    runs = {row["id"]: row for row in rows.mappings()}
+    by_version = await graphs.get(tx, {row["dag_version"] for row in runs.values()})
+    contexts = {key: _context(row, by_version[row["dag_version"]].dag) for key, row in runs.items()}
+    made: list[Assignment] = []
+    for instance in instances:
+        run = runs[instance.run]
+        task = by_version[run["dag_version"]].tasks[instance.task_id]
+        made.append(
+            Assignment(
+                instance=instance.key,
+                dag_id=instance.dag_id,
+                run_id=RunId(run["run_id"]),
+                task_id=instance.task_id,
+                map_index=instance.map_index,
+                try_number=instance.try_number,
+                max_tries=instance.max_tries,
+                queue=task.queue,
+                operator=task.operator,
+                work=task.work,
+                bundle=BundleHash(run["bundle"]),
+                retry=task.retry,
+                execution_timeout=task.execution_timeout,
+                start_method=task.start_method,
+                run=contexts[instance.run],
+            )
+        )
+    return made
+
+
+def _context(row: RowMapping, dag: DagSpec) -> RunContext:
+    conf = json.loads(row["conf"])
+    defaults = {name: param.get("value") for name, param in dag.params.items()}
+    return RunContext(
+        run_type=RunType(row["run_type"]),
+        run_after=from_db(row["run_after"]),
+        logical_date=from_db(row["logical_date"]),
+        data_interval_start=from_db(row["data_interval_start"]),
+        data_interval_end=from_db(row["data_interval_end"]),
+        start_date=from_db(row["started_at"]),
+        conf=conf,
+        params={**defaults, **conf},
+    )

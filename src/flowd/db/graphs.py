@@ -1,0 +1,41 @@
+"""The graphs of DAG versions: immutable, so kept in memory once read."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from flowd.db.engine import Transaction
+from flowd.domain.dag_spec import dag_from_json
+from flowd.domain.errors import NotFound
+from flowd.domain.graph import Graph, graph_of
+
+MOST_GRAPHS = 512
+"""How many graphs one node keeps; those used longest ago go first."""
+
+
+class Graphs:
+    """A cache of graphs by the id of their DAG version."""
+
+    def __init__(self, most: int = MOST_GRAPHS) -> None:
+        self._most = most
+        self._graphs: OrderedDict[int, Graph] = OrderedDict()
+
+    async def get(self, tx: Transaction, versions: Iterable[int]) -> dict[int, Graph]:
+        """Return the graph of each version, reading at once those not in memory; raise NotFound for an unknown one."""
+        wanted = set(versions)
+        missing = wanted - self._graphs.keys()
+        found = {version: self._graphs[version] for version in wanted - missing}
+        for version in found:
+            self._graphs.move_to_end(version)
+        if missing:
+            rows = await tx.execute(
+                f"SELECT id, spec FROM dag_version WHERE id IN {tx.dialect.keys()}",
+                {"keys": json.dumps(sorted(missing))},
+            )
+            for version, spec in rows:
+                found[version] = self._graphs[version] = graph_of(dag_from_json(json.loads(spec)))
+            while len(self._graphs) > self._most:
+                self._graphs.popitem(last=False)
+        if absent := wanted - found.keys():
+            raise NotFound(f"DAG versions {sorted(absent)} are not in the metastore, though runs refer to them")
+        return found

@@ -1,0 +1,42 @@
+"""The current version of a DAG: what a new run of it is pinned to."""
+
+from dataclasses import dataclass
+
+from flowd.db.engine import Transaction
+from flowd.db.graphs import Graphs
+from flowd.domain.errors import NotFound
+from flowd.domain.graph import Graph
+from flowd.domain.ids import BundleHash, DagId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latest:
+    """A DAG's current version, the bundle it was last seen in, and its graph."""
+
+    version: int
+    bundle: BundleHash
+    is_active: bool
+    is_paused: bool
+    graph: Graph
+
+
+async def latest(tx: Transaction, graphs: Graphs, dag_id: DagId) -> Latest:
+    """Return the current version of the DAG; raise NotFound where no DAG of this id is known, or its file is gone."""
+    row = (
+        await tx.execute(
+            "SELECT version, bundle, is_active, is_paused FROM dag WHERE dag_id = :dag_id", {"dag_id": dag_id}
+        )
+    ).first()
+    if row is None:
+        raise NotFound(f"The Dag with ID: `{dag_id}` was not found")
+    version, bundle, is_active, is_paused = row
+    if not is_active:
+        raise NotFound(f"The Dag with ID: `{dag_id}` is no longer in the DAG folder: put its file back to run it")
+    graph = (await graphs.get(tx, [version]))[version]
+    return Latest(
+        version=version,
+        bundle=BundleHash(bundle),
+        is_active=bool(is_active),
+        is_paused=bool(is_paused),
+        graph=graph,
+    )

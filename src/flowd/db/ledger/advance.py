@@ -1,0 +1,250 @@
+"""The reads and writes of a run's advance: news, standings below them, tallies, and the run's own counters."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from flowd.db.engine import Transaction
+from flowd.db.ledger.read import INSTANCE_COLUMNS, TALLY_COLUMNS, as_json, instance_of, tally_of
+from flowd.db.moments import to_db
+from flowd.domain.dag_run import DagRun
+from flowd.domain.ids import DagId, InstanceKey, RunId, RunKey, TaskId
+from flowd.domain.run_plan import Tally
+from flowd.domain.states import FINISHED, TaskState
+from flowd.domain.task_instance import TaskInstance
+
+_TALLY = {
+    "id": "int",
+    "up_success": "int",
+    "up_failed": "int",
+    "up_skipped": "int",
+    "up_upstream_failed": "int",
+    "up_removed": "int",
+}
+_ENDED = ", ".join(f"'{state}'" for state in sorted(FINISHED))
+_RUN_FIELDS = {"id": "int", "unfinished": "int", "timeout_at": "int", "has_news": "bool"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """An instance and the tally of its upstreams."""
+
+    instance: TaskInstance
+    tally: Tally
+
+
+async def runs_with_news(tx: Transaction, *, limit: int) -> set[RunKey]:
+    """Return runs that a lost doorbell may have left waiting: those flagged, and those with unpropagated instances."""
+    rows = await tx.execute(
+        "SELECT id FROM (SELECT id FROM dag_run WHERE has_news LIMIT :limit) AS flagged"
+        " UNION SELECT run FROM"
+        " (SELECT DISTINCT run FROM task_instance WHERE needs_propagation LIMIT :limit) AS ended",
+        {"limit": limit},
+    )
+    return {RunKey(key) for (key,) in rows}
+
+
+async def runs_past_timeout(tx: Transaction) -> set[RunKey]:
+    """Return the running runs whose dagrun_timeout has passed."""
+    rows = await tx.execute(
+        f"SELECT id FROM dag_run WHERE state = 'running' AND timeout_at <= {tx.dialect.now} LIMIT 100"
+    )
+    return {RunKey(key) for (key,) in rows}
+
+
+async def queued_runs(tx: Transaction, *, limit: int) -> list[tuple[RunKey, DagId]]:
+    """Return the oldest queued runs of DAGs that are not paused, oldest first."""
+    rows = await tx.execute(
+        "SELECT d.id, d.dag_id FROM dag_run d JOIN dag g ON g.dag_id = d.dag_id"
+        " WHERE d.state = 'queued' AND NOT g.is_paused ORDER BY d.id LIMIT :limit",
+        {"limit": limit},
+    )
+    return [(RunKey(key), DagId(dag_id)) for key, dag_id in rows]
+
+
+async def lock_dags(tx: Transaction, dag_ids: Iterable[DagId]) -> dict[DagId, bool]:
+    """Lock the DAGs in the order of their ids and return for each whether it is paused."""
+    rows = await tx.execute(
+        f"SELECT dag_id, is_paused FROM dag WHERE dag_id IN {tx.dialect.keys(type_='text')}"
+        f" ORDER BY dag_id{tx.dialect.for_update}",
+        {"keys": json.dumps(sorted(set(dag_ids)))},
+    )
+    return {DagId(dag_id): bool(is_paused) for dag_id, is_paused in rows}
+
+
+async def running_by_dag(tx: Transaction) -> dict[DagId, int]:
+    """Return how many runs of each DAG are running."""
+    rows = await tx.execute("SELECT dag_id, COUNT(*) FROM dag_run WHERE state = 'running' GROUP BY dag_id")
+    return {DagId(dag_id): count for dag_id, count in rows}
+
+
+async def ended_instances(tx: Transaction, runs: Sequence[RunKey]) -> list[TaskInstance]:
+    """Return the ended instances of these runs whose downstreams have not been told, under lock."""
+    rows = await tx.execute(
+        f"SELECT {INSTANCE_COLUMNS} FROM task_instance t"
+        f" WHERE t.needs_propagation AND t.run IN {tx.dialect.keys()} ORDER BY t.id{tx.dialect.for_update}",
+        {"keys": json.dumps(list(runs))},
+    )
+    return [instance_of(row) for row in rows.mappings()]
+
+
+async def standings(
+    tx: Transaction, wanted: Iterable[tuple[RunKey, TaskId]], *, lock: bool = True
+) -> dict[tuple[RunKey, TaskId], Row]:
+    """Return these instances with their tallies, under lock unless told otherwise."""
+    rows = await tx.execute(
+        f"SELECT {INSTANCE_COLUMNS}, {TALLY_COLUMNS}"
+        f" FROM {tx.dialect.rows({'run': 'int', 'task_id': 'text'})}"
+        " JOIN task_instance t ON t.run = r.run AND t.task_id = r.task_id"
+        f" ORDER BY t.id{tx.dialect.for_update_of('t') if lock else ''}",
+        {"rows": as_json([{"run": run, "task_id": task_id} for run, task_id in wanted])},
+    )
+    return {
+        (RunKey(row["run"]), TaskId(row["task_id"])): Row(instance=instance_of(row), tally=tally_of(row))
+        for row in rows.mappings()
+    }
+
+
+async def undecided(tx: Transaction, run: RunKey) -> dict[TaskId, Row]:
+    """Return the instances of a run in state none, with their tallies, under lock."""
+    rows = await tx.execute(
+        f"SELECT {INSTANCE_COLUMNS}, {TALLY_COLUMNS} FROM task_instance t WHERE t.run = :run AND t.state = 'none'"
+        f" ORDER BY t.id{tx.dialect.for_update}",
+        {"run": run},
+    )
+    return {TaskId(row["task_id"]): Row(instance=instance_of(row), tally=tally_of(row)) for row in rows.mappings()}
+
+
+async def decided_against(tx: Transaction, run: RunKey) -> set[TaskId]:
+    """Return the tasks that the finished branches of a run decided against."""
+    rows = await tx.execute(
+        "SELECT skips FROM task_instance WHERE run = :run AND skips IS NOT NULL AND state = 'success'", {"run": run}
+    )
+    return {TaskId(task_id) for (skips,) in rows for task_id in json.loads(skips)}
+
+
+async def states_of(
+    tx: Transaction, run: RunKey, *, task_ids: Sequence[TaskId] | None = None
+) -> dict[TaskId, TaskState]:
+    """Return the states of a run's instances, or of some of them."""
+    rows = await tx.execute(
+        "SELECT task_id, state FROM task_instance WHERE run = :run",
+        {"run": run},
+    )
+    wanted = None if task_ids is None else set(task_ids)
+    return {TaskId(task_id): TaskState(state) for task_id, state in rows if wanted is None or TaskId(task_id) in wanted}
+
+
+async def settle(tx: Transaction, tallies: Mapping[InstanceKey, Tally]) -> None:
+    """Write how many upstreams of these instances have ended, by outcome."""
+    rows = [
+        {
+            "id": key,
+            "up_success": tally.success,
+            "up_failed": tally.failed,
+            "up_skipped": tally.skipped,
+            "up_upstream_failed": tally.upstream_failed,
+            "up_removed": tally.removed,
+        }
+        for key, tally in tallies.items()
+    ]
+    if rows:
+        assignments = ", ".join(f"{name} = r.{name}" for name in _TALLY if name != "id")
+        await tx.execute(
+            f"UPDATE task_instance SET {assignments} FROM {tx.dialect.rows(_TALLY)} WHERE task_instance.id = r.id",
+            {"rows": as_json(rows)},
+        )
+
+
+async def mark_told(tx: Transaction, keys: Sequence[InstanceKey]) -> None:
+    """Record that the downstreams of these ended instances have been told."""
+    if keys:
+        await tx.execute(
+            f"UPDATE task_instance SET needs_propagation = :no WHERE id IN {tx.dialect.keys()}",
+            {"keys": json.dumps(list(keys)), "no": False},
+        )
+
+
+async def unfinished_instances(tx: Transaction, run: RunKey) -> list[TaskInstance]:
+    """Return the instances of a run that have not ended, under lock."""
+    rows = await tx.execute(
+        f"SELECT {INSTANCE_COLUMNS} FROM task_instance t WHERE t.run = :run AND t.state NOT IN ({_ENDED})"
+        f" ORDER BY t.id{tx.dialect.for_update}",
+        {"run": run},
+    )
+    return [instance_of(row) for row in rows.mappings()]
+
+
+async def settle_runs(tx: Transaction, runs: Sequence[DagRun], *, with_news: Collection[RunKey]) -> None:
+    """Write how many instances of each run are unfinished, and which of them the advancer must look at as a whole."""
+    rows = [
+        {
+            "id": run.key,
+            "unfinished": run.unfinished,
+            "timeout_at": to_db(run.timeout_at),
+            "has_news": run.key in with_news,
+        }
+        for run in runs
+    ]
+    if rows:
+        await tx.execute(
+            "UPDATE dag_run SET unfinished = r.unfinished, timeout_at = r.timeout_at, has_news = r.has_news"
+            f" FROM {tx.dialect.rows(_RUN_FIELDS)} WHERE dag_run.id = r.id",
+            {"rows": as_json(rows)},
+        )
+
+
+async def previous_run(tx: Transaction, run: DagRun) -> RunKey | None:
+    """Return the run of the DAG with the latest logical date before this run's."""
+    return await _neighbour(tx, run, "<", "DESC")
+
+
+async def next_run(tx: Transaction, run: DagRun) -> RunKey | None:
+    """Return the run of the DAG with the earliest logical date after this run's."""
+    return await _neighbour(tx, run, ">", "ASC")
+
+
+async def _neighbour(tx: Transaction, run: DagRun, side: str, order: str) -> RunKey | None:
+    if run.logical_date is None:
+        return None
+    row = (
+        await tx.execute(
+            "SELECT id FROM dag_run WHERE dag_id = :dag_id"
+            f" AND logical_date {side} :date ORDER BY logical_date {order} LIMIT 1",
+            {"dag_id": run.dag_id, "date": to_db(run.logical_date)},
+        )
+    ).first()
+    return None if row is None else RunKey(row[0])
+
+
+async def versions_of(tx: Transaction, dag_ids: Iterable[DagId]) -> dict[DagId, int]:
+    """Return the current version of each of these DAGs."""
+    rows = await tx.execute(
+        f"SELECT dag_id, version FROM dag WHERE dag_id IN {tx.dialect.keys(type_='text')}",
+        {"keys": json.dumps(sorted(set(dag_ids)))},
+    )
+    return {DagId(dag_id): version for dag_id, version in rows}
+
+
+async def versions_of_runs(tx: Transaction, runs: Iterable[RunKey]) -> dict[RunKey, int]:
+    """Return the DAG version each of these runs is pinned to."""
+    rows = await tx.execute(
+        f"SELECT id, dag_version FROM dag_run WHERE id IN {tx.dialect.keys()}", {"keys": json.dumps(sorted(set(runs)))}
+    )
+    return {RunKey(key): version for key, version in rows}
+
+
+async def key_of(tx: Transaction, dag_id: DagId, run_id: RunId) -> RunKey | None:
+    """Return the key of the run a user names, None where there is none."""
+    key: int | None = (
+        await tx.execute(
+            "SELECT id FROM dag_run WHERE dag_id = :dag_id AND run_id = :run_id", {"dag_id": dag_id, "run_id": run_id}
+        )
+    ).scalar_one_or_none()
+    return None if key is None else RunKey(key)
+
+
+async def is_paused(tx: Transaction, dag_id: DagId) -> bool:
+    """Return whether the DAG is paused; an unknown one is not."""
+    row = (await tx.execute("SELECT is_paused FROM dag WHERE dag_id = :dag_id", {"dag_id": dag_id})).first()
+    return row is not None and bool(row[0])

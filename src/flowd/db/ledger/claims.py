@@ -1,0 +1,59 @@
+"""Claiming: a worker takes queued tries, of which the ledger gives each to one worker only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flowd.db.engine import Transaction
+from flowd.db.ledger import lease, read, write
+from flowd.domain.ids import ClaimToken, InstanceKey
+from flowd.domain.states import TaskState
+from flowd.domain.task_events import Claimed
+from flowd.domain.task_instance import TaskInstance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bid:
+    """A worker's wish to run one try, under a token that it has made for nothing else."""
+
+    instance: InstanceKey
+    try_number: int
+    token: ClaimToken
+
+
+async def claim(tx: Transaction, bids: Sequence[Bid], worker: str, lease_for: timedelta) -> list[TaskInstance | None]:
+    """Return for each bid the running instance it won, or None where the try is not there to be taken.
+
+    A bid that is made again, because the answer to its first commit was lost, wins again.
+    """
+    held = await read.instances(tx, [bid.instance for bid in bids])
+    changes = [
+        (held[bid.instance], Claimed(bid.try_number, bid.token, worker, lease_for))
+        for bid in bids
+        if bid.instance in held and held[bid.instance].token != bid.token
+    ]
+    won = {
+        answer.token: answer
+        for answer in await write.apply(tx, changes, await tx.now())
+        if isinstance(answer, TaskInstance)
+    }
+    again = {one.token: one for one in held.values() if one.state is TaskState.RUNNING}
+    return [won.get(bid.token) or again.get(bid.token) for bid in bids]
+
+
+async def claim_next(
+    tx: Transaction, queues: Sequence[str], tokens: Sequence[ClaimToken], worker: str, lease_for: timedelta
+) -> list[TaskInstance]:
+    """Claim the first queued instances of these queues, at most one for each token, and return them."""
+    queued = await lease.next_queued(tx, queues, limit=len(tokens))
+    changes = [
+        (instance, Claimed(instance.try_number, token, worker, lease_for))
+        for instance, token in zip(queued, tokens, strict=False)
+    ]
+    answers = await write.apply(tx, changes, await tx.now())
+    return [answer for answer in answers if isinstance(answer, TaskInstance)]
+
+
+async def is_anything_queued(tx: Transaction, queues: Sequence[str]) -> bool:
+    """Return whether one of these queues has something to claim."""
+    return bool(await lease.next_queued(tx, queues, limit=1, lock=False))

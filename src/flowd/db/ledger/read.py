@@ -1,0 +1,115 @@
+"""Reading runs and task instances, under a row lock where they are about to be changed."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from flowd.db.engine import Transaction
+from flowd.db.moments import from_db
+from flowd.domain.dag_run import DagRun
+from flowd.domain.ids import BundleHash, ClaimToken, DagId, InstanceKey, RunId, RunKey, TaskId
+from flowd.domain.run_plan import Tally
+from flowd.domain.states import RunState, TaskState
+from flowd.domain.task_instance import TaskInstance
+
+INSTANCE_COLUMNS = (
+    "t.id, t.run, t.dag_id, t.task_id, t.map_index, t.state, t.version, t.try_number, t.max_tries, t.lost, t.token,"
+    " t.worker, t.lease_until, t.is_cancel_requested, t.held_until, t.not_before, t.skips,"
+    " t.needs_propagation, t.scheduled_at, t.queued_at, t.started_at, t.ended_at"
+)
+TALLY_COLUMNS = "t.up_success, t.up_failed, t.up_skipped, t.up_upstream_failed, t.up_removed"
+RUN_COLUMNS = (
+    "d.id, d.dag_id, d.run_id, d.dag_version, d.bundle, d.state, d.version, d.unfinished, d.logical_date,"
+    " d.run_after, d.started_at, d.ended_at, d.timeout_at, d.has_news"
+)
+
+
+async def instances(
+    tx: Transaction, keys: Sequence[InstanceKey], *, lock: bool = True
+) -> dict[InstanceKey, TaskInstance]:
+    """Return the instances that exist, locked in the order of their keys unless told otherwise."""
+    statement = f"SELECT {INSTANCE_COLUMNS} FROM task_instance t WHERE t.id IN {tx.dialect.keys()} ORDER BY t.id" + (
+        tx.dialect.for_update if lock else ""
+    )
+    rows = (await tx.execute(statement, {"keys": json.dumps(list(keys))})).mappings()
+    return {InstanceKey(row["id"]): instance_of(row) for row in rows}
+
+
+async def runs(tx: Transaction, keys: Sequence[RunKey], *, skip_locked: bool = False) -> list[DagRun]:
+    """Return these runs under a row lock, in the order of their keys; `skip_locked` leaves out those others hold."""
+    lock = tx.dialect.skip_locked if skip_locked else tx.dialect.for_update
+    statement = f"SELECT {RUN_COLUMNS} FROM dag_run d WHERE d.id IN {tx.dialect.keys()} ORDER BY d.id{lock}"
+    rows = (await tx.execute(statement, {"keys": json.dumps(list(keys))})).mappings()
+    return [run_of(row) for row in rows]
+
+
+async def run(tx: Transaction, key: RunKey) -> DagRun:
+    """Return this run, which exists, without a lock."""
+    rows = await tx.execute(f"SELECT {RUN_COLUMNS} FROM dag_run d WHERE d.id = :id", {"id": key})
+    return run_of(rows.mappings().one())
+
+
+def instance_of(row: RowMapping) -> TaskInstance:
+    """Return the value of a row that has INSTANCE_COLUMNS."""
+    return TaskInstance(
+        key=InstanceKey(row["id"]),
+        run=RunKey(row["run"]),
+        dag_id=DagId(row["dag_id"]),
+        task_id=TaskId(row["task_id"]),
+        map_index=row["map_index"],
+        state=TaskState(row["state"]),
+        version=row["version"],
+        try_number=row["try_number"],
+        max_tries=row["max_tries"],
+        lost=row["lost"],
+        token=None if row["token"] is None else ClaimToken(row["token"]),
+        worker=row["worker"],
+        lease_until=from_db(row["lease_until"]),
+        is_cancel_requested=bool(row["is_cancel_requested"]),
+        held_until=from_db(row["held_until"]),
+        not_before=from_db(row["not_before"]),
+        skips=tuple(TaskId(task_id) for task_id in json.loads(row["skips"])) if row["skips"] else (),
+        needs_propagation=bool(row["needs_propagation"]),
+        scheduled_at=from_db(row["scheduled_at"]),
+        queued_at=from_db(row["queued_at"]),
+        started_at=from_db(row["started_at"]),
+        ended_at=from_db(row["ended_at"]),
+    )
+
+
+def tally_of(row: RowMapping) -> Tally:
+    """Return the upstream tally of a row that has TALLY_COLUMNS."""
+    return Tally(
+        success=row["up_success"],
+        failed=row["up_failed"],
+        skipped=row["up_skipped"],
+        upstream_failed=row["up_upstream_failed"],
+        removed=row["up_removed"],
+    )
+
+
+def run_of(row: RowMapping) -> DagRun:
+    """Return the value of a row that has RUN_COLUMNS."""
+    return DagRun(
+        key=RunKey(row["id"]),
+        dag_id=DagId(row["dag_id"]),
+        run_id=RunId(row["run_id"]),
+        dag_version=row["dag_version"],
+        bundle=BundleHash(row["bundle"]),
+        state=RunState(row["state"]),
+        version=row["version"],
+        unfinished=row["unfinished"],
+        logical_date=from_db(row["logical_date"]),
+        run_after=from_db(row["run_after"]),
+        started_at=from_db(row["started_at"]),
+        ended_at=from_db(row["ended_at"]),
+        timeout_at=from_db(row["timeout_at"]),
+        has_news=bool(row["has_news"]),
+    )
+
+
+def as_json(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows as the JSON document that `Dialect.rows` reads."""
+    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False)

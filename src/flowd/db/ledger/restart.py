@@ -1,0 +1,125 @@
+"""What clearing and marking need: which runs and instances, their tallies counted anew, and results forgotten."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from flowd.db.engine import Transaction
+from flowd.db.ledger import advance, read, write
+from flowd.db.ledger.read import INSTANCE_COLUMNS, as_json, instance_of
+from flowd.db.moments import to_db
+from flowd.domain.dag_run import DagRun
+from flowd.domain.graph import Graph
+from flowd.domain.ids import DagId, InstanceKey, RunId, RunKey
+from flowd.domain.run_plan import Tally, recount
+from flowd.domain.states import TaskState
+from flowd.domain.task_events import Released
+from flowd.domain.task_instance import TaskInstance
+
+_PIN = {"id": "int", "dag_version": "int", "bundle": "text"}
+
+
+async def is_known(tx: Transaction, dag_id: DagId) -> bool:
+    """Return whether the metastore has a DAG of this id, even one whose file is gone."""
+    return (await tx.execute("SELECT 1 FROM dag WHERE dag_id = :dag_id", {"dag_id": dag_id})).first() is not None
+
+
+async def select_runs(
+    tx: Transaction,
+    dag_id: DagId,
+    *,
+    run_id: RunId | None,
+    start_date: datetime | None,
+    end_date: datetime | None,
+    past: bool,
+    future: bool,
+) -> list[RunKey]:
+    """Return the runs meant: one by its id, with those before or after it by date, or all between two logical dates."""
+    if run_id is not None:
+        sides = [" OR d.run_after < o.run_after"] if past else []
+        sides += [" OR d.run_after > o.run_after"] if future else []
+        rows = await tx.execute(
+            "SELECT d.id FROM dag_run d JOIN dag_run o ON o.dag_id = d.dag_id"
+            f" WHERE o.dag_id = :dag_id AND o.run_id = :run_id AND (d.id = o.id{''.join(sides)}) ORDER BY d.id",
+            {"dag_id": dag_id, "run_id": run_id},
+        )
+    else:
+        since = " AND logical_date >= :since" if start_date and not past else ""
+        until = " AND logical_date <= :until" if end_date and not future else ""
+        bounds = {"since": to_db(start_date)} if since else {}
+        bounds |= {"until": to_db(end_date)} if until else {}
+        rows = await tx.execute(
+            f"SELECT id FROM dag_run WHERE dag_id = :dag_id{since}{until} ORDER BY id", {"dag_id": dag_id, **bounds}
+        )
+    return [RunKey(key) for (key,) in rows]
+
+
+async def instances_of(tx: Transaction, run: RunKey) -> list[TaskInstance]:
+    """Return every instance of a run, under lock."""
+    rows = await tx.execute(
+        f"SELECT {INSTANCE_COLUMNS} FROM task_instance t WHERE t.run = :run ORDER BY t.id{tx.dialect.for_update}",
+        {"run": run},
+    )
+    return [instance_of(row) for row in rows.mappings()]
+
+
+async def rebalance(
+    tx: Transaction, run: DagRun, graph: Graph, instances: Sequence[TaskInstance], told: Sequence[InstanceKey]
+) -> DagRun:
+    """Count the run's tallies and what is unfinished anew from `instances`, all it has, and flag its news.
+
+    The ends of those in `told` are counted here and need no propagation.
+    """
+    counted = [replace(one, needs_propagation=False) if one.key in set(told) else one for one in instances]
+    await advance.mark_told(tx, told)
+    await advance.settle(tx, _tallies(graph, counted))
+    unfinished = sum(not one.state.is_finished or one.needs_propagation for one in counted)
+    run = replace(run, unfinished=unfinished)
+    await advance.settle_runs(tx, [run], with_news={run.key})
+    return run
+
+
+def _tallies(graph: Graph, instances: Sequence[TaskInstance]) -> dict[InstanceKey, Tally]:
+    by_task = {one.task_id: one for one in instances}
+    return {
+        one.key: recount(by_task[above] for above in graph.tasks[one.task_id].upstream if above in by_task)
+        for one in instances
+        if one.task_id in graph.tasks
+    }
+
+
+async def repin(tx: Transaction, runs: Sequence[DagRun]) -> None:
+    """Write the DAG version and bundle that these runs are now pinned to."""
+    rows = [{"id": run.key, "dag_version": run.dag_version, "bundle": run.bundle} for run in runs]
+    await tx.execute(
+        f"UPDATE dag_run SET dag_version = r.dag_version, bundle = r.bundle FROM {tx.dialect.rows(_PIN)}"
+        " WHERE dag_run.id = r.id",
+        {"rows": as_json(rows)},
+    )
+
+
+async def release(tx: Transaction, keys: Sequence[InstanceKey], *, try_number: int | None = None) -> list[RunKey]:
+    """Let Released happen to these instances, and return the runs that go on by it, flagged for the advancer.
+
+    `try_number` is the try whose process is dead; without it, each instance's latest. Locks the runs first, as always.
+    """
+    rows = await tx.execute(
+        f"SELECT DISTINCT run FROM task_instance WHERE id IN {tx.dialect.keys()}", {"keys": json.dumps(sorted(keys))}
+    )
+    runs = await read.runs(tx, sorted(RunKey(run) for (run,) in rows))
+    held = await read.instances(tx, keys)
+    changes = [(one, Released(try_number or one.try_number)) for one in held.values()]
+    released = [one for one in await write.apply(tx, changes, await tx.now()) if isinstance(one, TaskInstance)]
+    going_on = {one.run for one in released if one.state is TaskState.NONE}
+    await advance.settle_runs(tx, [run for run in runs if run.key in going_on], with_news=going_on)
+    return sorted(going_on)
+
+
+async def restarting_over(tx: Transaction, *, limit: int) -> list[InstanceKey]:
+    """Return restarting instances whose old process must be dead by now: its lease is over."""
+    rows = await tx.execute(
+        f"SELECT id FROM task_instance WHERE state = 'restarting' AND held_until <= {tx.dialect.now} LIMIT :limit",
+        {"limit": limit},
+    )
+    return [InstanceKey(key) for (key,) in rows]

@@ -1,0 +1,29 @@
+"""Instances that wait for a moment: retries, reschedules, deferrals."""
+
+from datetime import datetime
+
+from flowd.db.engine import Transaction
+from flowd.db.ledger.read import INSTANCE_COLUMNS, instance_of
+from flowd.db.moments import from_db
+from flowd.domain.states import WAITING
+from flowd.domain.task_instance import TaskInstance
+
+_WAITING = ", ".join(f"'{state}'" for state in sorted(WAITING))
+
+
+async def due(tx: Transaction, *, limit: int) -> list[TaskInstance]:
+    """Return waiting instances whose moment has come, under lock, less those that others hold."""
+    rows = await tx.execute(
+        f"SELECT {INSTANCE_COLUMNS} FROM task_instance t WHERE t.state IN ({_WAITING})"
+        f" AND t.not_before <= {tx.dialect.now} ORDER BY t.not_before LIMIT :limit{tx.dialect.skip_locked}",
+        {"limit": limit},
+    )
+    return [instance_of(row) for row in rows.mappings()]
+
+
+async def next_moment(tx: Transaction) -> datetime | None:
+    """Return the earliest moment for which an instance waits."""
+    earliest: int | None = (
+        await tx.execute(f"SELECT MIN(not_before) FROM task_instance WHERE state IN ({_WAITING})")
+    ).scalar_one()
+    return from_db(earliest)

@@ -1,0 +1,112 @@
+"""Deleting what has ended long ago: runs with everything under them, then the versions and bundles nothing uses."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Table, delete, exists, func, select, union
+
+from flowd.db.engine import Metastore, Transaction
+from flowd.db.moments import to_db
+from flowd.db.tables import bundle, bundle_content, dag, dag_run, dag_version, task_instance
+from flowd.domain.states import RunState
+
+BATCH = 200
+YOUNGEST_UNUSED = timedelta(hours=1)
+"""A bundle is stored a moment before the first DAG names it: younger ones are never deleted."""
+
+_ENDED = (RunState.SUCCESS.value, RunState.FAILED.value)
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """How many rows of each kind were deleted; what hung on the task instances went with them."""
+
+    runs: int = 0
+    task_instances: int = 0
+    dag_versions: int = 0
+    bundles: int = 0
+    contents: int = 0
+
+
+async def count_finished_runs(metastore: Metastore, older_than: timedelta) -> int:
+    """Return how many runs ended longer ago than that, by the metastore's clock."""
+    async with metastore.reading() as tx:
+        statement = select(func.count()).select_from(dag_run).where(await _has_ended(tx, older_than))
+        return int((await tx.execute(statement)).scalar_one())
+
+
+async def delete_finished_runs(
+    metastore: Metastore,
+    older_than: timedelta,
+    *,
+    batch: int = BATCH,
+    on_batch: Callable[[int], None] = lambda runs: None,
+) -> Deleted:
+    """Delete the runs that ended longer ago than that, and then what no run and no DAG uses any more.
+
+    A transaction holds `batch` runs at most, and passes over those that somebody is changing: a run that is cleared
+    meanwhile stays. `on_batch` hears after each how many runs went. Interrupted, it may be run again.
+    """
+    total = Deleted()
+    while True:
+        runs, instances = await _delete_batch(metastore, older_than, batch)
+        if not runs:
+            break
+        total = replace(total, runs=total.runs + runs, task_instances=total.task_instances + instances)
+        on_batch(runs)
+    versions, bundles, contents = await _delete_unused(metastore, max(older_than, YOUNGEST_UNUSED))
+    return replace(total, dag_versions=versions, bundles=bundles, contents=contents)
+
+
+async def _delete_batch(metastore: Metastore, older_than: timedelta, batch: int) -> tuple[int, int]:
+    async with metastore.transaction() as tx:
+        oldest = select(dag_run.c.id).where(await _has_ended(tx, older_than)).order_by(dag_run.c.ended_at).limit(batch)
+        keys = list((await tx.execute(oldest.with_for_update(skip_locked=True))).scalars())
+        under = task_instance.c.run.in_(keys)
+        instances = (await tx.execute(select(func.count()).select_from(task_instance).where(under))).scalar_one()
+        # The database deletes task instances, tries, history and XComs with their run (ON DELETE CASCADE).
+        await tx.execute(delete(dag_run).where(dag_run.c.id.in_(keys)))
+        return len(keys), int(instances)
+
+
+async def _has_ended(tx: Transaction, older_than: timedelta) -> ColumnElement[bool]:
+    before = to_db(await tx.now() - older_than)
+    return dag_run.c.state.in_(_ENDED) & (dag_run.c.ended_at < before)
+
+
+async def _delete_unused(metastore: Metastore, older_than: timedelta) -> tuple[int, int, int]:
+    """Delete DAG versions, then bundles, then files of bundles that nothing names."""
+    async with metastore.transaction() as tx:
+        if lock := tx.dialect.exclusive_bundles:
+            await tx.execute(lock)
+        before = to_db(await tx.now() - older_than)
+        versions = await _delete_where(
+            tx,
+            dag_version,
+            (dag_version.c.created_at < before)
+            & ~exists().where(dag.c.version == dag_version.c.id)
+            & ~exists().where(dag_run.c.dag_version == dag_version.c.id),
+        )
+        named = union(select(dag.c.bundle), select(dag_version.c.bundle), select(dag_run.c.bundle))
+        bundles = await _delete_where(
+            tx, bundle, (bundle.c.created_at < before) & bundle.c.hash.not_in(select(named.subquery().c[0]))
+        )
+        return versions, bundles, await _delete_unused_contents(tx)
+
+
+async def _delete_unused_contents(tx: Transaction) -> int:
+    """A content is used where its hash stands in a manifest, whatever the manifest's form."""
+    manifests = (await tx.execute(select(bundle.c.manifest))).scalars()
+    used = {found for manifest in manifests for found in _HASH.findall(manifest)}
+    stored = set((await tx.execute(select(bundle_content.c.hash))).scalars())
+    unused = json.dumps(sorted(stored - used))
+    statement = f"DELETE FROM bundle_content WHERE hash IN {tx.dialect.keys('keys', 'text')}"
+    return int((await tx.execute(statement, {"keys": unused})).rowcount)
+
+
+async def _delete_where(tx: Transaction, table: Table, condition: ColumnElement[bool]) -> int:
+    return int((await tx.execute(delete(table).where(condition))).rowcount)

@@ -1,0 +1,75 @@
+"""When each DAG is due: the next run of its timetable, kept with the DAG."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping
+
+from flowd.db.engine import Transaction
+from flowd.db.moments import from_db, to_db
+from flowd.domain.data_interval import DataInterval, NextRun
+from flowd.domain.ids import BundleHash, DagId
+
+_LIVE = "is_active AND NOT is_paused AND next_run_after IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A DAG whose next run is due."""
+
+    dag_id: DagId
+    version: int
+    bundle: BundleHash
+    first_seen_at: datetime
+    last_interval: DataInterval | None
+    next_run: NextRun
+
+
+async def next_moment(tx: Transaction) -> datetime | None:
+    """Return the earliest instant at which a DAG is due."""
+    earliest: int | None = (await tx.execute(f"SELECT MIN(next_run_after) FROM dag WHERE {_LIVE}")).scalar_one()
+    return from_db(earliest)
+
+
+async def due(tx: Transaction, now: datetime, *, limit: int) -> list[Due]:
+    """Return DAGs that are due, under lock, less those that another creator holds."""
+    rows = await tx.execute(
+        "SELECT dag_id, version, bundle, first_seen_at, last_interval_start, last_interval_end, next_run_after,"
+        " next_interval_start, next_interval_end FROM dag"
+        f" WHERE {_LIVE} AND next_run_after <= :now ORDER BY next_run_after LIMIT :limit{tx.dialect.skip_locked}",
+        {"now": to_db(now), "limit": limit},
+    )
+    return [_due(row) for row in rows.mappings()]
+
+
+async def advance(tx: Transaction, dag_id: DagId, last: DataInterval | None, planned: NextRun | None) -> None:
+    """Write the interval of the last run made, and the next run planned, of a DAG that this transaction has locked."""
+    await tx.execute(
+        "UPDATE dag SET last_interval_start = :last_start, last_interval_end = :last_end, next_run_after = :run_after,"
+        " next_logical_date = :logical_date, next_interval_start = :next_start, next_interval_end = :next_end"
+        " WHERE dag_id = :dag_id",
+        {
+            "dag_id": dag_id,
+            "last_start": to_db(last.start) if last else None,
+            "last_end": to_db(last.end) if last else None,
+            "run_after": to_db(planned.run_after) if planned else None,
+            "logical_date": to_db(planned.logical_date) if planned else None,
+            "next_start": to_db(planned.data_interval.start) if planned else None,
+            "next_end": to_db(planned.data_interval.end) if planned else None,
+        },
+    )
+
+
+def _due(row: RowMapping) -> Due:
+    last_start, last_end = from_db(row["last_interval_start"]), from_db(row["last_interval_end"])
+    return Due(
+        dag_id=DagId(row["dag_id"]),
+        version=row["version"],
+        bundle=BundleHash(row["bundle"]),
+        first_seen_at=from_db(row["first_seen_at"]),
+        last_interval=DataInterval(last_start, last_end) if last_start and last_end else None,
+        next_run=NextRun(
+            DataInterval(from_db(row["next_interval_start"]), from_db(row["next_interval_end"])),
+            from_db(row["next_run_after"]),
+        ),
+    )

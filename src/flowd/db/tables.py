@@ -1,0 +1,329 @@
+"""The schema: one table per thing, as SQLAlchemy Core tables.
+
+Moments are BIGINT microseconds since 1970 UTC: one exact, ordered form in every database (`moments.py` converts).
+Every index that a hot statement uses is partial and holds live rows only, so that history costs nothing.
+Databases without partial indexes get the whole index.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TextClause,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
+
+from flowd.domain.states import WAITING, RunState, TaskState
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+KEY = BigInteger().with_variant(Integer, "sqlite")
+MOMENT = BigInteger()
+ID = String(250)
+HASH = String(64)
+DOCUMENT = Text().with_variant(LONGTEXT, "mysql", "mariadb")
+CONTENT = LargeBinary().with_variant(LONGBLOB, "mysql", "mariadb")
+
+
+def _states(values: Sequence[str]) -> str:
+    return ", ".join(f"'{value}'" for value in sorted(values))
+
+
+def _live(name: str, *columns: TextClause | str, where: str) -> Index:
+    """An index on live rows only."""
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
+
+
+bundle = Table(
+    "bundle",
+    metadata,
+    Column("hash", HASH, primary_key=True),
+    Column("manifest", DOCUMENT, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+)
+
+bundle_content = Table(
+    "bundle_content",
+    metadata,
+    Column("hash", HASH, primary_key=True),
+    Column("content", CONTENT, nullable=False),
+)
+
+dag_version = Table(
+    "dag_version",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("dag_id", ID, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("hash", HASH, nullable=False),
+    Column("spec", DOCUMENT, nullable=False),
+    Column("bundle", HASH, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    UniqueConstraint("dag_id", "number"),
+    UniqueConstraint("dag_id", "hash"),
+)
+
+dag = Table(
+    "dag",
+    metadata,
+    Column("dag_id", ID, primary_key=True),
+    Column("file", String(1000), nullable=False),
+    Column("version", KEY, ForeignKey("dag_version.id"), nullable=False),
+    Column("bundle", HASH, nullable=False),
+    Column("is_paused", Boolean(create_constraint=False), nullable=False),
+    Column("is_active", Boolean(create_constraint=False), nullable=False),
+    Column("warnings", DOCUMENT, nullable=False, server_default=text("'[]'")),
+    Column("first_seen_at", MOMENT, nullable=False),
+    Column("parsed_at", MOMENT, nullable=False),
+    Column("parse_seconds", Float, nullable=False),
+    Column("last_interval_start", MOMENT),
+    Column("last_interval_end", MOMENT),
+    Column("next_run_after", MOMENT),
+    Column("next_logical_date", MOMENT),
+    Column("next_interval_start", MOMENT),
+    Column("next_interval_end", MOMENT),
+    _live("ix_dag_due", "next_run_after", where="is_active AND NOT is_paused AND next_run_after IS NOT NULL"),
+)
+
+import_error = Table(
+    "import_error",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("file", String(500), nullable=False, unique=True),
+    Column("message", DOCUMENT, nullable=False),
+    Column("at", MOMENT, nullable=False),
+)
+
+dag_run = Table(
+    "dag_run",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("dag_id", ID, nullable=False),
+    Column("run_id", ID, nullable=False),
+    Column("dag_version", KEY, ForeignKey("dag_version.id"), nullable=False),
+    Column("bundle", HASH, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("unfinished", Integer, nullable=False),
+    Column("has_news", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("run_type", String(30), nullable=False),
+    Column("triggered_by", String(20), nullable=False),
+    Column("triggering_user", ID),
+    Column("conf", DOCUMENT, nullable=False),
+    Column("note", DOCUMENT),
+    Column("idempotency_key", String(200)),
+    Column("logical_date", MOMENT),
+    Column("data_interval_start", MOMENT),
+    Column("data_interval_end", MOMENT),
+    Column("run_after", MOMENT, nullable=False),
+    Column("queued_at", MOMENT, nullable=False),
+    Column("started_at", MOMENT),
+    Column("ended_at", MOMENT),
+    Column("timeout_at", MOMENT),
+    UniqueConstraint("dag_id", "run_id"),
+    UniqueConstraint("dag_id", "logical_date"),
+    UniqueConstraint("dag_id", "idempotency_key"),
+    CheckConstraint(f"state IN ({_states(list(RunState))})", name="state"),
+    Index("ix_dag_run_recent", "dag_id", "run_after"),
+    _live("ix_dag_run_live", "dag_id", "state", "id", where="state IN ('queued', 'running')"),
+    _live("ix_dag_run_news", "id", where="has_news"),
+    _live("ix_dag_run_timeout", "timeout_at", where="state = 'running' AND timeout_at IS NOT NULL"),
+    Index("ix_dag_run_ended", "ended_at"),
+)
+
+task_instance = Table(
+    "task_instance",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("run", KEY, ForeignKey("dag_run.id", ondelete="CASCADE"), nullable=False),
+    Column("dag_id", ID, nullable=False),
+    Column("task_id", ID, nullable=False),
+    Column("map_index", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("try_number", Integer, nullable=False),
+    Column("max_tries", Integer, nullable=False),
+    Column("lost", Integer, nullable=False, server_default=text("0")),
+    Column("token", String(32)),
+    Column("worker", String(200)),
+    Column("lease_until", MOMENT),
+    Column("heartbeats", BigInteger, nullable=False, server_default=text("0")),
+    Column("is_cancel_requested", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("held_until", MOMENT),
+    Column("not_before", MOMENT),
+    Column("skips", DOCUMENT),
+    Column("needs_propagation", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("scheduled_at", MOMENT),
+    Column("queued_at", MOMENT),
+    Column("started_at", MOMENT),
+    Column("ended_at", MOMENT),
+    Column("dispatched_at", MOMENT),
+    Column("ring_at", MOMENT),
+    Column("rings", Integer, nullable=False, server_default=text("0")),
+    Column("operator", String(200), nullable=False),
+    Column("pool", String(250), nullable=False),
+    Column("pool_slots", Integer, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("queue", String(250), nullable=False),
+    Column("up_success", Integer, nullable=False, server_default=text("0")),
+    Column("up_failed", Integer, nullable=False, server_default=text("0")),
+    Column("up_skipped", Integer, nullable=False, server_default=text("0")),
+    Column("up_upstream_failed", Integer, nullable=False, server_default=text("0")),
+    Column("up_removed", Integer, nullable=False, server_default=text("0")),
+    UniqueConstraint("run", "task_id", "map_index"),
+    CheckConstraint(f"state IN ({_states(list(TaskState))})", name="state"),
+    CheckConstraint(
+        "(state = 'running' AND token IS NOT NULL AND lease_until IS NOT NULL)"
+        " OR (state <> 'running' AND token IS NULL AND lease_until IS NULL)",
+        name="running_holds_token",
+    ),
+    _live("ix_task_instance_scheduled", "run", text("priority DESC"), "id", where="state = 'scheduled'"),
+    _live("ix_task_instance_queued", "queue", text("priority DESC"), "id", where="state = 'queued'"),
+    _live("ix_task_instance_ring", "ring_at", where="state = 'queued'"),
+    _live("ix_task_instance_slots", "pool", "run", where="state IN ('queued', 'running')"),
+    _live("ix_task_instance_lease", "lease_until", where="state = 'running'"),
+    _live("ix_task_instance_waiting", "not_before", where=f"state IN ({_states(list(WAITING))})"),
+    _live("ix_task_instance_restarting", "held_until", where="state = 'restarting'"),
+    _live("ix_task_instance_news", "run", where="needs_propagation"),
+)
+
+task_transition = Table(
+    "task_transition",
+    metadata,
+    Column("instance", KEY, ForeignKey("task_instance.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("from_state", String(20), nullable=False),
+    Column("to_state", String(20), nullable=False),
+    Column("cause", String(60), nullable=False),
+    Column("try_number", Integer, nullable=False),
+    Column("token", String(32)),
+    Column("at", MOMENT, nullable=False),
+)
+
+run_transition = Table(
+    "run_transition",
+    metadata,
+    Column("run", KEY, ForeignKey("dag_run.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("from_state", String(20), nullable=False),
+    Column("to_state", String(20), nullable=False),
+    Column("cause", String(60), nullable=False),
+    Column("at", MOMENT, nullable=False),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("instance", KEY, ForeignKey("task_instance.id", ondelete="CASCADE"), primary_key=True),
+    Column("try_number", Integer, primary_key=True),
+    Column("token", String(32), nullable=False),
+    Column("worker", String(200), nullable=False),
+    Column("cause", String(60), nullable=False),
+    Column("queued_at", MOMENT),
+    Column("started_at", MOMENT),
+    Column("ended_at", MOMENT, nullable=False),
+    Column("exit_code", Integer),
+    Column("exit_signal", Integer),
+    Column("cpu_seconds", Float),
+    Column("peak_rss_bytes", BigInteger),
+    Column("is_log_truncated", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("error", DOCUMENT),
+)
+
+rendered = Table(
+    "rendered",
+    metadata,
+    Column("instance", KEY, ForeignKey("task_instance.id", ondelete="CASCADE"), primary_key=True),
+    Column("try_number", Integer, primary_key=True),
+    Column("fields", DOCUMENT, nullable=False),
+)
+
+xcom = Table(
+    "xcom",
+    metadata,
+    Column("instance", KEY, ForeignKey("task_instance.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(500), primary_key=True),
+    Column("value", DOCUMENT, nullable=False),
+    Column("at", MOMENT, nullable=False),
+)
+
+pool = Table(
+    "pool",
+    metadata,
+    Column("name", String(250), primary_key=True),
+    Column("slots", Integer, nullable=False),
+    Column("description", DOCUMENT),
+    Column("include_deferred", Boolean(create_constraint=False), nullable=False, server_default=false()),
+)
+
+variable = Table(
+    "variable",
+    metadata,
+    Column("name", ID, primary_key=True),
+    Column("value", DOCUMENT, nullable=False),
+    Column("description", DOCUMENT),
+)
+
+connection = Table(
+    "connection",
+    metadata,
+    Column("conn_id", ID, primary_key=True),
+    Column("conn_type", String(500), nullable=False),
+    Column("document", DOCUMENT, nullable=False),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("username", ID, primary_key=True),
+    Column("password_hash", String(500)),
+    Column("role", String(20), nullable=False),
+    Column("is_active", Boolean(create_constraint=False), nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+)
+
+login_link = Table(
+    "login_link",
+    metadata,
+    Column("token_hash", HASH, primary_key=True),
+    Column("username", ID, nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
+)
+
+node = Table(
+    "node",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("host", String(250), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("roles", String(100), nullable=False),
+    Column("queues", String(1000), nullable=False),
+    Column("concurrency", Integer, nullable=False),
+    Column("running", Integer, nullable=False),
+    Column("started_at", MOMENT, nullable=False),
+    Column("seen_at", MOMENT, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Read models: what lists and pages show, each a value read in one or two statements."""

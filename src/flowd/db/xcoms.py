@@ -1,0 +1,91 @@
+"""XComs: the small values that tasks leave for others, each under the name its task instance gave it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flowd.db.engine import Transaction
+from flowd.db.ledger.read import as_json
+from flowd.db.moments import to_db
+from flowd.domain.ids import DagId, InstanceKey, RunId
+
+_COLUMNS = {"instance": "int", "name": "text", "value": "text", "at": "int"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XCom:
+    """One value, as JSON text, and who left it."""
+
+    run_id: RunId
+    task_id: str
+    map_index: int
+    name: str
+    value: Any
+
+
+async def push(tx: Transaction, values: Sequence[tuple[InstanceKey, str, Any]], now: datetime) -> None:
+    """Store these JSON values by instance and name, each in the place of one it had under that name."""
+    if not values:
+        return
+    document = as_json(
+        [
+            {"instance": key, "name": name, "value": json.dumps(value, ensure_ascii=False), "at": to_db(now)}
+            for key, name, value in values
+        ]
+    )
+    rows = tx.dialect.rows(_COLUMNS)
+    await tx.execute(
+        f"DELETE FROM xcom WHERE EXISTS (SELECT 1 FROM {rows} WHERE r.instance = xcom.instance AND r.name = xcom.name)",
+        {"rows": document},
+    )
+    await tx.execute(
+        f"INSERT INTO xcom (instance, name, value, at) SELECT instance, name, value, at FROM {rows} WHERE 1 = 1",
+        {"rows": document},
+    )
+
+
+async def forget(tx: Transaction, instances: Sequence[InstanceKey]) -> None:
+    """Delete what these instances have pushed: their next try begins with nothing."""
+    await tx.execute(f"DELETE FROM xcom WHERE instance IN {tx.dialect.keys()}", {"keys": json.dumps(list(instances))})
+
+
+async def pull(
+    tx: Transaction,
+    *,
+    dag_id: DagId,
+    run_id: RunId,
+    name: str,
+    task_ids: Sequence[str] | None,
+    map_indexes: Sequence[int] | None,
+    include_prior_dates: bool,
+) -> list[XCom]:
+    """Return the values of this name that a run's tasks have left, in order of task and map index.
+
+    `include_prior_dates` looks into earlier runs of the DAG too and returns of each task only the latest.
+    """
+    tasks = f" AND t.task_id IN {tx.dialect.keys('task_ids', 'text')}" if task_ids is not None else ""
+    indexes = f" AND t.map_index IN {tx.dialect.keys('map_indexes')}" if map_indexes is not None else ""
+    runs = "d.run_after <= o.run_after" if include_prior_dates else "d.id = o.id"
+    rows = await tx.execute(
+        "SELECT d.run_id, t.task_id, t.map_index, x.name, x.value FROM dag_run o"
+        f" JOIN dag_run d ON d.dag_id = o.dag_id AND {runs}"
+        " JOIN task_instance t ON t.run = d.id JOIN xcom x ON x.instance = t.id AND x.name = :name"
+        f" WHERE o.dag_id = :dag_id AND o.run_id = :run_id{tasks}{indexes}"
+        " ORDER BY d.run_after DESC, t.task_id, t.map_index",
+        {
+            "dag_id": dag_id,
+            "run_id": run_id,
+            "name": name,
+            **({"task_ids": json.dumps(list(task_ids))} if task_ids is not None else {}),
+            **({"map_indexes": json.dumps(list(map_indexes))} if map_indexes is not None else {}),
+        },
+    )
+    latest: dict[tuple[str, int], XCom] = {}
+    for run, task_id, map_index, found, value in rows:
+        latest.setdefault(
+            (task_id, map_index),
+            XCom(run_id=RunId(run), task_id=task_id, map_index=map_index, name=found, value=json.loads(value)),
+        )
+    return list(latest.values())

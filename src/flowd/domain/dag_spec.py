@@ -1,0 +1,91 @@
+"""DagSpec: a DAG as the scheduler knows it, a value that survives JSON and is named by its structural hash."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from flowd.domain.ids import DagId
+from flowd.domain.task_spec import TaskSpec, task_from_json, task_to_json
+from flowd.domain.timetable import TimetableSpec, timetable_from_json
+
+FORMAT = 1
+"""Version of the JSON form; it is part of the structural hash, so that a new form makes new DAG versions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DagSpec:
+    """One DAG: its tasks, when it runs and how much of it may run at once.
+
+    `file` is relative to the DAG folder. `params` holds each parameter as `{value, description, schema}`.
+    `max_active_tasks` bounds queued and running instances per run, as in Airflow 3. `presentation` is what only pages
+    and the API show: description, tags, owner, doc_md, task groups, access_control.
+    """
+
+    dag_id: DagId
+    file: str
+    timetable: TimetableSpec
+    tasks: tuple[TaskSpec, ...]
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+    catchup: bool = False
+    max_active_runs: int = 16
+    max_active_tasks: int = 16
+    dagrun_timeout: timedelta | None = None
+    is_paused_upon_creation: bool | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    has_run_callbacks: bool = False
+    presentation: Mapping[str, Any] = field(default_factory=dict)
+
+
+def dag_to_json(dag: DagSpec) -> dict[str, Any]:
+    """Return `dag` as JSON values."""
+    timeout = dag.dagrun_timeout
+    return {
+        "format": FORMAT,
+        "dag_id": dag.dag_id,
+        "file": dag.file,
+        "timetable": dag.timetable.to_json(),
+        "tasks": [task_to_json(task) for task in dag.tasks],
+        "start_date": dag.start_date.isoformat() if dag.start_date else None,
+        "end_date": dag.end_date.isoformat() if dag.end_date else None,
+        "catchup": dag.catchup,
+        "max_active_runs": dag.max_active_runs,
+        "max_active_tasks": dag.max_active_tasks,
+        "dagrun_timeout": None if timeout is None else timeout.total_seconds(),
+        "is_paused_upon_creation": dag.is_paused_upon_creation,
+        "params": dict(dag.params),
+        "has_run_callbacks": dag.has_run_callbacks,
+        "presentation": dict(dag.presentation),
+    }
+
+
+def dag_from_json(document: Mapping[str, Any]) -> DagSpec:
+    """Return the DAG that `dag_to_json` wrote; raise ValueError where it was written by another version of flowd."""
+    if document["format"] != FORMAT:
+        raise ValueError(f"DAG {document['dag_id']!r} has form {document['format']}, wanted {FORMAT}: reparse its file")
+    timeout, start, end = document["dagrun_timeout"], document["start_date"], document["end_date"]
+    return DagSpec(
+        dag_id=DagId(document["dag_id"]),
+        file=document["file"],
+        timetable=timetable_from_json(document["timetable"]),
+        tasks=tuple(task_from_json(task) for task in document["tasks"]),
+        start_date=datetime.fromisoformat(start) if start else None,
+        end_date=datetime.fromisoformat(end) if end else None,
+        catchup=document["catchup"],
+        max_active_runs=document["max_active_runs"],
+        max_active_tasks=document["max_active_tasks"],
+        dagrun_timeout=None if timeout is None else timedelta(seconds=timeout),
+        is_paused_upon_creation=document["is_paused_upon_creation"],
+        params=document["params"],
+        has_run_callbacks=document["has_run_callbacks"],
+        presentation=document["presentation"],
+    )
+
+
+def structural_hash(dag: DagSpec) -> str:
+    """Return sha256 in hex of the DAG's canonical JSON: equal for two parses exactly when nothing changed."""
+    canonical = json.dumps(dag_to_json(dag), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,171 @@
+"""What can happen to a task instance. `cause` is the word that the history keeps."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from flowd.domain.ids import ClaimToken, TaskId
+from flowd.domain.states import TaskState
+from flowd.domain.task_spec import OnLost
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """Its trigger rule is satisfied, or the time it waited for has come: it now competes for a slot."""
+
+    cause: ClassVar[str] = "scheduled"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Its upstreams, or a branch, decided that it will not run: skipped, upstream_failed or removed."""
+
+    outcome: TaskState
+    cause: ClassVar[str] = "decided"
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedWithoutWork:
+    """Its trigger rule is satisfied and there is nothing to execute."""
+
+    cause: ClassVar[str] = "completed without work"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Admission gave it a slot: a new try begins."""
+
+    cause: ClassVar[str] = "queued"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A worker takes try `try_number`, under a token it has just made, until its lease ends."""
+
+    try_number: int
+    token: ClaimToken
+    worker: str
+    lease: timedelta
+    cause: ClassVar[str] = "claimed"
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The try ended well; `skips` are the downstream tasks it decided against."""
+
+    token: ClaimToken
+    skips: tuple[TaskId, ...] = ()
+    cause: ClassVar[str] = "succeeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The try ended by skipping itself."""
+
+    token: ClaimToken
+    cause: ClassVar[str] = "skipped itself"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The try failed; where a retry is left and allowed it follows after `retry_after`."""
+
+    token: ClaimToken
+    retry_after: timedelta
+    is_retry_allowed: bool = True
+    cause: ClassVar[str] = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Rescheduled:
+    """The try asks to be run again after `wait`, without having failed: no retry is used."""
+
+    token: ClaimToken
+    wait: timedelta
+    cause: ClassVar[str] = "rescheduled"
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """Its worker was told to stop before the try ended: no retry is used."""
+
+    token: ClaimToken
+    cause: ClassVar[str] = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The worker that holds `token` fell silent past its lease."""
+
+    token: ClaimToken
+    on_lost: OnLost
+    retry_after: timedelta
+    cause: ClassVar[str] = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The try was killed because a user asked for it."""
+
+    token: ClaimToken
+    cause: ClassVar[str] = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """A user wants it to stop: it ends at once unless a worker must first kill it."""
+
+    cause: ClassVar[str] = "cancel requested"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A user wants it to run again, with `retries` retries of its own."""
+
+    retries: int
+    cause: ClassVar[str] = "cleared"
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The old process of a try whose token a user's action dropped is dead: its worker says so, or its lease is over.
+
+    `try_number` is the try that the process ran.
+    """
+
+    try_number: int
+    cause: ClassVar[str] = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A user says how it ended: success, failed or skipped, whatever it was doing."""
+
+    outcome: TaskState
+    cause: ClassVar[str] = "marked"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopped:
+    """Its run was ended from outside (time limit, or marked by a user) before it had finished."""
+
+    outcome: TaskState
+    cause: ClassVar[str] = "run stopped"
+
+
+ReportEvent = Succeeded | Skipped | Failed | Rescheduled | Interrupted | Lost | Cancelled
+"""Events that end a running try; each shows the token it speaks for."""
+
+TaskEvent = (
+    Scheduled
+    | Decided
+    | CompletedWithoutWork
+    | Queued
+    | Claimed
+    | ReportEvent
+    | CancelRequested
+    | Cleared
+    | Released
+    | Marked
+    | RunStopped
+)

@@ -1,0 +1,221 @@
+"""The state machine of a task instance: the only place that says what may follow what.
+
+    none ─► scheduled ─► queued ─► running ─► success | failed | skipped
+      │         ▲                     ├► up_for_retry, up_for_reschedule (not before T) ─► scheduled
+      │         └──────────────────── ├► lost or interrupted: up_for_retry, with no retry used
+      └► success (no work) | skipped | upstream_failed | removed
+
+A user's Cleared and Marked may lead out of any state; they drop the token, so that an old process is fenced. Where it
+may still live, a cleared instance is restarting, and is none again only when Released says that it is dead.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from flowd.domain.errors import IllegalTransition, StaleClaim
+from flowd.domain.states import FINISHED, WAITING, TaskState
+from flowd.domain.task_events import (
+    Cancelled,
+    CancelRequested,
+    Claimed,
+    Cleared,
+    CompletedWithoutWork,
+    Decided,
+    Failed,
+    Interrupted,
+    Lost,
+    Marked,
+    Queued,
+    Released,
+    ReportEvent,
+    Rescheduled,
+    RunStopped,
+    Scheduled,
+    Skipped,
+    Succeeded,
+    TaskEvent,
+)
+from flowd.domain.task_instance import TaskInstance
+from flowd.domain.task_spec import OnLost
+
+MAX_LOST = 2
+"""A task that has outlived this many workers fails: it may be what kills them."""
+
+DECIDED = frozenset({TaskState.SKIPPED, TaskState.UPSTREAM_FAILED, TaskState.REMOVED})
+MARKABLE = frozenset({TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED})
+
+
+def transition(ti: TaskInstance, event: TaskEvent, now: datetime) -> TaskInstance:
+    """Return `ti` after `event`, with its version raised by one.
+
+    Raises IllegalTransition where the state graph has no such edge, and StaleClaim where the event shows a try number
+    or token that is not the current one. Both mean: change nothing.
+    """
+    match event:
+        case Scheduled() | Decided() | CompletedWithoutWork() | Queued():
+            after = _advance(ti, event, now)
+        case Claimed():
+            after = _claim(ti, event, now)
+        case Succeeded() | Skipped() | Failed() | Rescheduled() | Interrupted() | Lost() | Cancelled():
+            after = _report(ti, event, now)
+        case Released():
+            after = _release_hold(ti, event, now)
+        case CancelRequested() | Cleared() | Marked() | RunStopped():
+            after = _intervene(ti, event, now)
+        case _:
+            assert_never(event)
+    return replace(after, version=ti.version + 1)
+
+
+def _advance(
+    ti: TaskInstance, event: Scheduled | Decided | CompletedWithoutWork | Queued, now: datetime
+) -> TaskInstance:
+    match event:
+        case Scheduled():
+            _require(ti, event, WAITING | {TaskState.NONE})
+            return replace(ti, state=TaskState.SCHEDULED, scheduled_at=now, not_before=None)
+        case Decided(outcome):
+            _require(ti, event, {TaskState.NONE})
+            _require_outcome(ti, outcome, DECIDED)
+            return _end(ti, outcome, now)
+        case CompletedWithoutWork():
+            _require(ti, event, {TaskState.NONE})
+            return replace(_end(ti, TaskState.SUCCESS, now), started_at=now)
+        case Queued():
+            _require(ti, event, {TaskState.SCHEDULED})
+            return replace(
+                ti,
+                state=TaskState.QUEUED,
+                try_number=ti.try_number + 1,
+                queued_at=now,
+                started_at=None,
+                ended_at=None,
+                worker=None,
+            )
+
+
+def _claim(ti: TaskInstance, event: Claimed, now: datetime) -> TaskInstance:
+    _require(ti, event, {TaskState.QUEUED})
+    if event.try_number != ti.try_number:
+        raise StaleClaim(f"{ti.label}: claim of try {event.try_number}, but try {ti.try_number} is queued")
+    return replace(
+        ti,
+        state=TaskState.RUNNING,
+        token=event.token,
+        worker=event.worker,
+        lease_until=now + event.lease,
+        started_at=now,
+    )
+
+
+def _report(ti: TaskInstance, event: ReportEvent, now: datetime) -> TaskInstance:
+    _require(ti, event, {TaskState.RUNNING})
+    if event.token != ti.token:
+        raise StaleClaim(f"{ti.label}: {event.cause} under token {event.token}, but {ti.token} holds it")
+    match event:
+        case Succeeded(skips=skips):
+            return replace(_end(ti, TaskState.SUCCESS, now), skips=skips)
+        case Skipped():
+            return _end(ti, TaskState.SKIPPED, now)
+        case Cancelled():
+            return _end(ti, TaskState.FAILED, now)
+        case Failed() | Rescheduled() | Interrupted() | Lost():
+            return _go_on(ti, event, now)
+        case _:
+            assert_never(event)
+
+
+def _go_on(ti: TaskInstance, event: Failed | Rescheduled | Interrupted | Lost, now: datetime) -> TaskInstance:
+    """Wait for another try where one is left; a try that was asked to stop is never followed by another."""
+    match event:
+        case Failed(retry_after=wait, is_retry_allowed=is_retry_allowed):
+            is_try_left = is_retry_allowed and ti.try_number <= ti.max_tries
+            waiting = _wait(ti, TaskState.UP_FOR_RETRY, wait, now)
+        case Rescheduled(wait=wait):
+            is_try_left = True
+            waiting = _give_back_try(_wait(ti, TaskState.UP_FOR_RESCHEDULE, wait, now))
+        case Interrupted():
+            is_try_left = True
+            waiting = _give_back_try(_wait(ti, TaskState.UP_FOR_RETRY, timedelta(0), now))
+        case Lost(on_lost=on_lost, retry_after=wait):
+            is_try_left = on_lost is OnLost.RETRY and ti.lost < MAX_LOST
+            ti = replace(ti, lost=ti.lost + 1)
+            waiting = _give_back_try(_wait(ti, TaskState.UP_FOR_RETRY, wait, now))
+    if ti.is_cancel_requested or not is_try_left:
+        return _end(ti, TaskState.FAILED, now)
+    return waiting
+
+
+def _intervene(ti: TaskInstance, event: CancelRequested | Cleared | Marked | RunStopped, now: datetime) -> TaskInstance:
+    match event:
+        case CancelRequested():
+            _require(ti, event, set(TaskState) - FINISHED)
+            if ti.state is TaskState.RUNNING:
+                return replace(ti, is_cancel_requested=True)
+            return _end(ti, TaskState.FAILED, now)
+        case Cleared(retries):
+            held_until = _held_until(ti, now)
+            return replace(
+                _release(ti),
+                state=TaskState.NONE if held_until is None else TaskState.RESTARTING,
+                held_until=held_until,
+                worker=None,
+                max_tries=ti.try_number + retries,
+                lost=0,
+                not_before=None,
+                skips=(),
+                needs_propagation=False,
+                scheduled_at=None,
+                queued_at=None,
+                started_at=None,
+                ended_at=None,
+            )
+        case Marked(outcome):
+            _require_outcome(ti, outcome, MARKABLE)
+            return replace(_end(ti, outcome, now), held_until=_held_until(ti, now), skips=())
+        case RunStopped(outcome):
+            _require(ti, event, set(TaskState) - FINISHED)
+            _require_outcome(ti, outcome, MARKABLE)
+            return replace(_end(ti, outcome, now), held_until=_held_until(ti, now))
+
+
+def _release_hold(ti: TaskInstance, event: Released, now: datetime) -> TaskInstance:
+    _require(ti, event, FINISHED | {TaskState.RESTARTING})
+    if event.try_number != ti.try_number or ti.held_until is None:
+        raise StaleClaim(f"{ti.label}: nothing is held for try {event.try_number}")
+    is_restarting = ti.state is TaskState.RESTARTING
+    return replace(ti, state=TaskState.NONE if is_restarting else ti.state, held_until=None)
+
+
+def _held_until(ti: TaskInstance, now: datetime) -> datetime | None:
+    """Return until when the process of a dropped token may live: to the end of its lease."""
+    until = ti.lease_until if ti.state is TaskState.RUNNING else ti.held_until
+    return until if until is not None and until > now else None
+
+
+def _end(ti: TaskInstance, outcome: TaskState, now: datetime) -> TaskInstance:
+    return replace(_release(ti), state=outcome, not_before=None, needs_propagation=True, ended_at=now)
+
+
+def _wait(ti: TaskInstance, state: TaskState, wait: timedelta, now: datetime) -> TaskInstance:
+    return replace(_release(ti), state=state, not_before=now + wait, ended_at=now)
+
+
+def _give_back_try(ti: TaskInstance) -> TaskInstance:
+    return replace(ti, max_tries=ti.max_tries + 1)
+
+
+def _release(ti: TaskInstance) -> TaskInstance:
+    return replace(ti, token=None, lease_until=None, is_cancel_requested=False)
+
+
+def _require(ti: TaskInstance, event: TaskEvent, allowed: frozenset[TaskState] | set[TaskState]) -> None:
+    if ti.state not in allowed:
+        wanted = ", ".join(sorted(allowed))
+        raise IllegalTransition(f"{ti.label}: {event.cause} is for state {wanted}; it is {ti.state}")
+
+
+def _require_outcome(ti: TaskInstance, outcome: TaskState, allowed: frozenset[TaskState]) -> None:
+    if outcome not in allowed:
+        raise IllegalTransition(f"{ti.label}: cannot end as {outcome}; wanted {', '.join(sorted(allowed))}")

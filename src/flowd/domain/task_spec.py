@@ -1,0 +1,104 @@
+"""TaskSpec: one task of a DAG as the scheduler knows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from flowd.domain.ids import TaskId
+from flowd.domain.retry import RetryPolicy
+from flowd.domain.trigger_rules import TriggerRule
+from flowd.domain.work import NoWork, Work, work_from_json, work_to_json
+
+DEFAULT_POOL = "default_pool"
+DEFAULT_QUEUE = "default"
+
+
+class OnLost(StrEnum):
+    """What follows when the worker of a running try falls silent: at least once, or at most once."""
+
+    RETRY = "retry"
+    FAIL = "fail"
+
+
+class StartMethod(StrEnum):
+    """How a Python task's process begins: forked from a warm interpreter, or a new interpreter."""
+
+    FORK = "fork"
+    SPAWN = "spawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """One task: what it does, what it waits for, and the limits it runs under.
+
+    `upstream` holds the direct upstream task ids. `priority` is the effective weight (the weight rule is applied when
+    the DAG is parsed). `presentation` is what only pages show: owner, doc_md, label, colours, group.
+    """
+
+    task_id: TaskId
+    operator: str
+    work: Work = field(default_factory=NoWork)
+    upstream: tuple[TaskId, ...] = ()
+    trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    execution_timeout: timedelta | None = None
+    pool: str = DEFAULT_POOL
+    pool_slots: int = 1
+    priority: int = 1
+    queue: str = DEFAULT_QUEUE
+    depends_on_past: bool = False
+    max_active_tis_per_dag: int | None = None
+    max_active_tis_per_dagrun: int | None = None
+    on_lost: OnLost = OnLost.RETRY
+    start_method: StartMethod = StartMethod.FORK
+    presentation: Mapping[str, Any] = field(default_factory=dict)
+
+
+def task_to_json(task: TaskSpec) -> dict[str, Any]:
+    """Return `task` as JSON values."""
+    timeout = task.execution_timeout
+    return {
+        "task_id": task.task_id,
+        "operator": task.operator,
+        "work": work_to_json(task.work),
+        "upstream": list(task.upstream),
+        "trigger_rule": task.trigger_rule.value,
+        "retry": task.retry.to_json(),
+        "execution_timeout": None if timeout is None else timeout.total_seconds(),
+        "pool": task.pool,
+        "pool_slots": task.pool_slots,
+        "priority": task.priority,
+        "queue": task.queue,
+        "depends_on_past": task.depends_on_past,
+        "max_active_tis_per_dag": task.max_active_tis_per_dag,
+        "max_active_tis_per_dagrun": task.max_active_tis_per_dagrun,
+        "on_lost": task.on_lost.value,
+        "start_method": task.start_method.value,
+        "presentation": dict(task.presentation),
+    }
+
+
+def task_from_json(document: Mapping[str, Any]) -> TaskSpec:
+    """Return the task that `task_to_json` wrote."""
+    timeout = document["execution_timeout"]
+    return TaskSpec(
+        task_id=TaskId(document["task_id"]),
+        operator=document["operator"],
+        work=work_from_json(document["work"]),
+        upstream=tuple(TaskId(upstream) for upstream in document["upstream"]),
+        trigger_rule=TriggerRule(document["trigger_rule"]),
+        retry=RetryPolicy.from_json(document["retry"]),
+        execution_timeout=None if timeout is None else timedelta(seconds=timeout),
+        pool=document["pool"],
+        pool_slots=document["pool_slots"],
+        priority=document["priority"],
+        queue=document["queue"],
+        depends_on_past=document["depends_on_past"],
+        max_active_tis_per_dag=document["max_active_tis_per_dag"],
+        max_active_tis_per_dagrun=document["max_active_tis_per_dagrun"],
+        on_lost=OnLost(document["on_lost"]),
+        start_method=StartMethod(document["start_method"]),
+        presentation=document["presentation"],
+    )

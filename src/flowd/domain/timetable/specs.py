@@ -1,0 +1,192 @@
+"""The kinds of timetable as values that survive JSON. What they mean is in `next_run`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flowd.domain.errors import InvalidSchedule
+from flowd.domain.timetable.cron import CronTicks, check_cron
+
+_NO_TIME = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class NullTimetable:
+    """Never: the DAG runs only when triggered (`schedule=None`)."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "none"}
+
+
+@dataclass(frozen=True, slots=True)
+class OnceTimetable:
+    """Once, at the start date (`@once`)."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "once"}
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuousTimetable:
+    """A run as soon as the one before has ended (`@continuous`)."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "continuous"}
+
+
+@dataclass(frozen=True, slots=True)
+class CronDataIntervalTimetable:
+    """A run at the end of each interval between two ticks of a cron expression (Airflow 2's default).
+
+    Raises InvalidSchedule for an expression that can never fire or an unknown time zone.
+    """
+
+    expression: str
+    timezone: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expression", check_cron(self.expression))
+        known_zone(self.timezone, self.expression)
+
+    @property
+    def ticks(self) -> CronTicks:
+        """The instants at which intervals meet."""
+        return CronTicks(self.expression, ZoneInfo(self.timezone))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "cron_data_interval", "expression": self.expression, "timezone": self.timezone}
+
+
+@dataclass(frozen=True, slots=True)
+class CronTriggerTimetable:
+    """A run at each tick of a cron expression, about the `interval` before the tick (Airflow 3's default).
+
+    Raises InvalidSchedule for an expression that can never fire, an unknown time zone or a negative interval.
+    """
+
+    expression: str
+    timezone: str
+    interval: timedelta = _NO_TIME
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expression", check_cron(self.expression))
+        known_zone(self.timezone, self.expression)
+        _check_interval(self.interval, self.expression)
+
+    @property
+    def ticks(self) -> CronTicks:
+        """The instants at which runs are due."""
+        return CronTicks(self.expression, ZoneInfo(self.timezone))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": "cron_trigger",
+            "expression": self.expression,
+            "timezone": self.timezone,
+            "interval_seconds": self.interval.total_seconds(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaDataIntervalTimetable:
+    """A run at the end of each interval of length `delta`, counted from the start date.
+
+    Raises InvalidSchedule where `delta` is not positive.
+    """
+
+    delta: timedelta
+
+    def __post_init__(self) -> None:
+        _check_delta(self.delta)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "delta_data_interval", "delta_seconds": self.delta.total_seconds()}
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaTriggerTimetable:
+    """A run every `delta` from the start date on, about the `interval` before it (Airflow 3's default).
+
+    Raises InvalidSchedule where `delta` is not positive or `interval` is negative.
+    """
+
+    delta: timedelta
+    interval: timedelta = _NO_TIME
+
+    def __post_init__(self) -> None:
+        _check_delta(self.delta)
+        _check_interval(self.interval, str(self.delta))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": "delta_trigger",
+            "delta_seconds": self.delta.total_seconds(),
+            "interval_seconds": self.interval.total_seconds(),
+        }
+
+
+TimetableSpec = (
+    NullTimetable
+    | OnceTimetable
+    | ContinuousTimetable
+    | CronDataIntervalTimetable
+    | CronTriggerTimetable
+    | DeltaDataIntervalTimetable
+    | DeltaTriggerTimetable
+)
+
+
+def timetable_from_json(data: Mapping[str, Any]) -> TimetableSpec:
+    """Return the spec whose `to_json` gave `data`; raise InvalidSchedule for a kind or value that is none of ours."""
+    match data:
+        case {"kind": "none"}:
+            return NullTimetable()
+        case {"kind": "once"}:
+            return OnceTimetable()
+        case {"kind": "continuous"}:
+            return ContinuousTimetable()
+        case {"kind": "cron_data_interval", "expression": str(expression), "timezone": str(zone)}:
+            return CronDataIntervalTimetable(expression, zone)
+        case {
+            "kind": "cron_trigger",
+            "expression": str(expression),
+            "timezone": str(zone),
+            "interval_seconds": int() | float() as interval,
+        }:
+            return CronTriggerTimetable(expression, zone, timedelta(seconds=interval))
+        case {"kind": "delta_data_interval", "delta_seconds": int() | float() as delta}:
+            return DeltaDataIntervalTimetable(timedelta(seconds=delta))
+        case {
+            "kind": "delta_trigger",
+            "delta_seconds": int() | float() as delta,
+            "interval_seconds": int() | float() as interval,
+        }:
+            return DeltaTriggerTimetable(timedelta(seconds=delta), timedelta(seconds=interval))
+    raise InvalidSchedule(f"timetable {dict(data)!r} is of no known kind or lacks a value; store what to_json() gave")
+
+
+def known_zone(timezone: str, schedule: str) -> ZoneInfo:
+    """Return the zone called `timezone`; raise InvalidSchedule, naming `schedule`, where there is none."""
+    try:
+        return ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError) as error:
+        # Besides ZoneInfoNotFoundError (a KeyError): a path outside the zone folder, or a folder such as "America".
+        raise InvalidSchedule(
+            f"schedule {schedule!r}: unknown time zone {timezone!r}; give an IANA name such as 'Europe/Zurich' or 'UTC'"
+        ) from error
+
+
+def _check_delta(delta: timedelta) -> None:
+    if delta <= _NO_TIME:
+        raise InvalidSchedule(
+            f"schedule {delta!r}: the time between two runs must be positive, such as timedelta(hours=1)"
+        )
+
+
+def _check_interval(interval: timedelta, schedule: str) -> None:
+    if interval < _NO_TIME:
+        raise InvalidSchedule(
+            f"schedule {schedule!r}: its data interval {interval!r} is negative; give one such as timedelta(days=1)"
+        )

@@ -1,0 +1,64 @@
+"""ApiServer: uvicorn inside the node's event loop."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+
+from flowd.actions.backends import Backends
+from flowd.api.app import create_app
+from flowd.domain.errors import InvalidSettings
+from flowd.node.readiness import Readiness
+from flowd.settings.model import Settings
+
+log = structlog.get_logger(__name__)
+
+GOODBYE_SECONDS = 5
+"""How long requests under way may take to end once the node stops."""
+
+
+class ApiServer:
+    """Serves the REST API and the dashboard."""
+
+    def __init__(self, settings: Settings, backends: Backends, readiness: Readiness) -> None:
+        self._settings = settings
+        config = uvicorn.Config(
+            create_app(backends, settings, readiness=readiness),
+            host=settings.api.host,
+            port=settings.api.port,
+            loop="none",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GOODBYE_SECONDS,
+        )
+        self._server = _Server(config)
+
+    @property
+    def is_ready(self) -> bool:
+        """True while it accepts connections."""
+        return self._server.started and not self._server.should_exit
+
+    async def run(self) -> None:
+        """Serve until stopped; raise InvalidSettings where the address cannot be listened on."""
+        try:
+            await self._server.serve()
+        except SystemExit as error:
+            # uvicorn logs why it could not bind, and exits.
+            address = f"{self._settings.api.host}:{self._settings.api.port}"
+            raise InvalidSettings(
+                f"the API cannot listen on {address}; set FLOWD__API__HOST and FLOWD__API__PORT to a free address"
+            ) from error
+
+    async def stop(self) -> None:
+        """Accept no more connections; `run` returns when those under way have been served."""
+        self._server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the node, which drains all its roles."""
+        yield

@@ -1,0 +1,98 @@
+"""The backends a node is configured with: which metastore, which queue, and how its processes wake each other."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from flowd.actions.backends import Backends
+from flowd.clock import SystemClock
+from flowd.db.engine import Metastore
+from flowd.db.graphs import Graphs
+from flowd.db.notify import PostgresWakeups
+from flowd.db.revisions import SchemaState, current
+from flowd.domain.errors import InvalidSettings
+from flowd.node.background import background
+from flowd.queue.amqp.backend import AmqpQueue
+from flowd.queue.base import Queue, Wakeups
+from flowd.queue.database import DatabaseQueue
+from flowd.queue.message import SigningKeys
+from flowd.queue.wakeups import InProcessWakeups
+from flowd.roles.backoff import patiently
+from flowd.roles.worker.claimer import Claimer
+from flowd.settings.model import Settings
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The node's backends, open, with the keys of its messages and its way to claim work."""
+
+    backends: Backends
+    keys: SigningKeys
+    claimer: Claimer
+
+
+@asynccontextmanager
+async def open_backends(settings: Settings, worker_name: str) -> AsyncIterator[Opened]:
+    """Open what the settings name, wait until the metastore answers with the right schema, and close it at the end.
+
+    `worker_name` is the name under which this node's worker, if it has one, holds leases.
+    """
+    metastore = Metastore(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
+    try:
+        await patiently("Node", lambda: _prepare_schema(metastore, settings))
+        graphs = Graphs()
+        keys = SigningKeys.from_secrets(settings.security.secret_keys)
+        claimer = Claimer(metastore, graphs, worker=worker_name, lease=settings.worker.lease)
+        async with _wakeups(metastore, settings) as wakeups:
+            queue = _queue(settings, keys, claimer, wakeups)
+            async with queue.open():
+                yield Opened(
+                    backends=Backends(metastore=metastore, graphs=graphs, queue=queue, clock=SystemClock()),
+                    keys=keys,
+                    claimer=claimer,
+                )
+    finally:
+        await metastore.close()
+
+
+async def _prepare_schema(metastore: Metastore, settings: Settings) -> None:
+    status = await current(metastore)
+    if status.state is SchemaState.UP_TO_DATE:
+        return
+    can_migrate = status.state in (SchemaState.EMPTY, SchemaState.BEHIND)
+    if not can_migrate or not (metastore.is_embedded or settings.database.auto_migrate):
+        raise InvalidSettings(str(status))
+    from flowd.db.migrate import upgrade  # alembic takes a third of the time to boot, and is wanted once
+
+    log.info("migrating the metastore", found=status.found, wanted=status.wanted)
+    await upgrade(metastore)
+
+
+@asynccontextmanager
+async def _wakeups(metastore: Metastore, settings: Settings) -> AsyncIterator[Wakeups]:
+    if metastore.is_embedded or not settings.queue.is_embedded:
+        yield InProcessWakeups()
+        return
+    wakeups = PostgresWakeups(metastore)
+    async with background(wakeups.run()):
+        yield wakeups
+
+
+def _queue(settings: Settings, keys: SigningKeys, claimer: Claimer, wakeups: Wakeups) -> Queue:
+    if settings.queue.is_embedded:
+        return DatabaseQueue(
+            claim_next=claimer.claim_next,
+            give_up=claimer.give_up,
+            wakeups=wakeups,
+            poll_interval=settings.queue.poll_interval,
+        )
+    return AmqpQueue(
+        settings.queue.url.get_secret_value(),
+        keys,
+        prefix=settings.queue.prefix,
+        limit_bytes=settings.queue.message_limit,
+    )

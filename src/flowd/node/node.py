@@ -1,0 +1,134 @@
+"""Node: one process, its roles in one TaskGroup, its signals and its drain."""
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from contextlib import nullcontext
+
+import structlog
+
+from flowd.db.nodes import Node as NodeRecord
+from flowd.domain.errors import Unavailable
+from flowd.node.api_server import ApiServer
+from flowd.node.backends import Opened, open_backends
+from flowd.node.first_user import announce, prepare_first_user
+from flowd.node.readiness import Readiness
+from flowd.node.roles import make_scheduler, make_worker
+from flowd.node.scheduler_lock import scheduler_lock
+from flowd.node.signals import on_signals
+from flowd.roles.presence import Presence
+from flowd.roles.scheduler.scheduler import Scheduler
+from flowd.roles.worker.worker import Worker
+from flowd.roles.worker.worker_home import WorkerHome, worker_home
+from flowd.settings.model import Settings
+
+log = structlog.get_logger(__name__)
+
+HURRIED_SECONDS = 5.0
+"""How long a node that was told twice to stop waits for its last reports; they are in the spool by then."""
+
+
+class Node:
+    """Runs the roles that the settings enable until SIGTERM or SIGINT: the first drains, the second stops now."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._id = uuid.uuid4().hex
+        self._told_to_stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._scheduler: Scheduler | None = None
+        self._worker: Worker | None = None
+        self._api: ApiServer | None = None
+
+    async def run(self) -> None:
+        """Start, say where people can log in, and return when the drain is over."""
+        with on_signals(self._on_signal):
+            with worker_home(self._settings.home / "workers", self._settings.worker.name) as home:
+                async with open_backends(self._settings, home.name) as opened:
+                    is_scheduler = "scheduler" in self._settings.node.roles
+                    with scheduler_lock(opened.backends.metastore) if is_scheduler else nullcontext():
+                        await self._run_roles(opened, home)
+        log.info("stopped")
+
+    async def _run_roles(self, opened: Opened, home: WorkerHome) -> None:
+        settings, roles = self._settings, self._settings.node.roles
+        readiness = Readiness(opened.backends, self._parts)
+        await prepare_first_user(settings, opened.backends.metastore)
+        if "scheduler" in roles:
+            self._scheduler = make_scheduler(settings, opened.backends, self._environ)
+        if "worker" in roles:
+            self._worker = make_worker(settings, opened, home, self._environ)
+        if "api" in roles:
+            self._api = ApiServer(settings, opened.backends, readiness)
+        presence = Presence(opened.backends.metastore, self._record)
+        self._started_at = opened.backends.clock.now()
+        async with asyncio.TaskGroup() as group:
+            services = [group.create_task(presence.loop.run(), name="Presence")]
+            if self._scheduler is not None:
+                services.append(group.create_task(self._scheduler.run(), name="Scheduler"))
+            if self._api is not None:
+                services.append(group.create_task(self._api.run(), name="Api"))
+            work = group.create_task(self._worker.run(), name="Worker") if self._worker is not None else None
+            services.append(
+                group.create_task(announce(settings, opened.backends.metastore, readiness), name="Announce")
+            )
+            await self._told_to_stop.wait()
+            readiness.drain()
+            if self._worker is not None and work is not None:
+                await self._drain_worker(self._worker, work)
+            if self._api is not None:
+                await self._api.stop()
+            for service in services:
+                service.cancel()
+        try:
+            await presence.leave()
+        except Unavailable as error:
+            log.warning("left without a word", error=str(error))
+
+    async def _drain_worker(self, worker: Worker, work: "asyncio.Task[None]") -> None:
+        worker.drain()
+        async with asyncio.TaskGroup() as group:
+            hurry = group.create_task(self._hurry_up(worker, work))
+            await asyncio.wait({work})
+            hurry.cancel()
+
+    async def _hurry_up(self, worker: Worker, work: "asyncio.Task[None]") -> None:
+        await self._hurry.wait()
+        worker.drain()
+        await asyncio.wait({work}, timeout=HURRIED_SECONDS)
+        work.cancel()
+
+    def _parts(self) -> dict[str, bool]:
+        """Return which parts of this node are ready."""
+        parts: dict[str, bool] = {}
+        if self._scheduler is not None:
+            parts["scheduler"] = self._scheduler.is_ready
+        if self._worker is not None:
+            parts["worker"] = self._worker.is_ready
+        if self._api is not None:
+            parts["api"] = self._api.is_ready
+        return parts
+
+    def _record(self) -> NodeRecord:
+        worker = self._worker
+        return NodeRecord(
+            id=self._id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            roles=tuple(self._settings.node.roles),
+            queues=tuple(self._settings.worker.queues) if worker is not None else (),
+            concurrency=worker.slots.size if worker is not None else 0,
+            running=worker.slots.taken if worker is not None else 0,
+            started_at=self._started_at,
+        )
+
+    def _on_signal(self) -> None:
+        if self._told_to_stop.is_set():
+            log.warning("told to stop again: stopping now")
+            self._hurry.set()
+            return
+        log.info("told to stop: draining", pid=os.getpid())
+        self._told_to_stop.set()

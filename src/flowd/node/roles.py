@@ -1,0 +1,87 @@
+"""The roles of a node, made from its settings."""
+
+from collections.abc import Mapping
+
+from flowd.actions.backends import Backends
+from flowd.db.secrets_store import Connections, Variables
+from flowd.node.backends import Opened
+from flowd.roles.loop import Bell
+from flowd.roles.scheduler.dag_folder import DagFolder
+from flowd.roles.scheduler.dag_parse_result import ParseBounds
+from flowd.roles.scheduler.dag_parser import DagParser
+from flowd.roles.scheduler.dag_sync import DagSync
+from flowd.roles.scheduler.scheduler import Scheduler, SchedulerPlan
+from flowd.roles.worker.attempt import Workbench
+from flowd.roles.worker.bundle_cache import BundleCache
+from flowd.roles.worker.reporter import Reporter
+from flowd.roles.worker.spool import Spool
+from flowd.roles.worker.task_environment import scrubbed
+from flowd.roles.worker.worker import Worker, WorkerPlan
+from flowd.roles.worker.worker_home import WorkerHome
+from flowd.security.vault import Vault
+from flowd.settings.model import Settings
+
+
+def make_worker(settings: Settings, opened: Opened, home: WorkerHome, environ: Mapping[str, str]) -> Worker:
+    """Return the worker role; its spool and its cache of bundles lie in its own folder."""
+    backends, chosen = opened.backends, settings.worker
+    vault = Vault(settings.security.fernet_keys)
+    clean = scrubbed(environ)
+    return Worker(
+        WorkerPlan(
+            queues=chosen.queues,
+            concurrency=chosen.concurrency,
+            heartbeat=chosen.heartbeat,
+            lease=chosen.lease,
+            drain_timeout=chosen.drain_timeout,
+            message_limit_bytes=settings.queue.message_limit,
+            keeper_environ=clean,
+        ),
+        backends.metastore,
+        backends.queue,
+        opened.keys,
+        opened.claimer,
+        Workbench(
+            metastore=backends.metastore,
+            variables=Variables(backends.metastore, vault),
+            connections=Connections(backends.metastore, vault),
+            bundles=BundleCache(backends.metastore, home.folder / "bundles"),
+            reporter=Reporter(backends.metastore, backends.queue, Spool(home.folder / "reports.ndjson")),
+            clock=backends.clock,
+            environ=clean,
+            logs=settings.logs.folder,
+            log_limit_bytes=settings.logs.limit,
+            kill_grace=chosen.kill_grace,
+            is_strictly_fenced=chosen.strict_fencing,
+        ),
+        home,
+    )
+
+
+def make_scheduler(settings: Settings, backends: Backends, environ: Mapping[str, str]) -> Scheduler:
+    """Return the scheduler role."""
+    plan = SchedulerPlan(
+        poll_interval=settings.scheduler.poll_interval,
+        rescue_interval=settings.scheduler.rescue_interval,
+        lease=settings.worker.lease,
+        heartbeat=settings.worker.heartbeat,
+        catchup_limit=settings.scheduler.catchup_limit,
+        retention=settings.scheduler.retention,
+    )
+    return Scheduler(plan, backends, lambda changed: _dag_sync(settings, backends, environ, changed))
+
+
+def _dag_sync(settings: Settings, backends: Backends, environ: Mapping[str, str], changed: Bell) -> DagSync:
+    chosen = settings.dags
+    return DagSync(
+        backends.metastore,
+        DagFolder(str(chosen.folder), most_bytes=chosen.max_bundle_size),
+        DagParser(
+            bounds=ParseBounds(timeout=chosen.parse_timeout, memory_bytes=chosen.parse_memory),
+            log_folder=str(settings.home / "logs" / "parse"),
+            env=environ,
+        ),
+        chosen.scan_interval,
+        paused_at_creation=chosen.paused_at_creation,
+        changed=changed,
+    )

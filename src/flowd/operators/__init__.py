@@ -1,0 +1,9 @@
+"""The operators that come with flowd. Importing the package imports them all, so that a fork server has them ready."""
+
+from flowd.operators.bash import BashOperator as BashOperator
+from flowd.operators.branch import BaseBranchOperator as BaseBranchOperator
+from flowd.operators.branch import BranchPythonOperator as BranchPythonOperator
+from flowd.operators.decorators import task as task
+from flowd.operators.empty import EmptyOperator as EmptyOperator
+from flowd.operators.python import PythonOperator as PythonOperator
+from flowd.operators.short_circuit import ShortCircuitOperator as ShortCircuitOperator

@@ -1,0 +1,94 @@
+"""@task: a Python function as a task; calling it makes the task and returns its output."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NoReturn, overload
+
+from flowd.domain.errors import InvalidDag
+from flowd.operators.decorated import (
+    DecoratedBranchOperator,
+    DecoratedOperator,
+    DecoratedShortCircuitOperator,
+    returns_a_dict,
+)
+from flowd.sdk.keywords import nearest
+from flowd.sdk.xcom_arg import XComArg
+
+
+class TaskFunction:
+    """A decorated function. Each call makes a task; `override` gives one with other keywords."""
+
+    def __init__(
+        self, function: Callable[..., Any], operator: type[DecoratedOperator], keywords: dict[str, Any]
+    ) -> None:
+        if not callable(function):
+            raise InvalidDag(f"@task was put before {function!r}, which is no function")
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.operator_class = operator
+        self._keywords = keywords
+
+    def __call__(self, *args: Any, **kwargs: Any) -> XComArg:
+        keywords = {"doc_md": self.function.__doc__, **self._keywords}
+        keywords.setdefault("task_id", self.function.__name__)
+        if keywords.get("multiple_outputs") is None:
+            is_plain = self.operator_class is DecoratedOperator
+            keywords["multiple_outputs"] = is_plain and returns_a_dict(self.function)
+        return self.operator_class(python_callable=self.function, op_args=args, op_kwargs=kwargs, **keywords).output
+
+    def override(self, **keywords: Any) -> "TaskFunction":
+        """Return the function as a task with these keywords over the present ones."""
+        return TaskFunction(self.function, self.operator_class, {**self._keywords, **keywords})
+
+    def partial(self, **kwargs: Any) -> NoReturn:
+        """Refuse to begin a mapped task."""
+        self.expand()
+
+    def expand(self, **kwargs: Any) -> NoReturn:
+        """Refuse to map a task."""
+        raise InvalidDag(
+            f"@task {self.function.__name__!r} is mapped, which this version of flowd cannot run; "
+            "loop over the items in one task, or call it once an item in a Python loop"
+        )
+
+    expand_kwargs = expand
+
+
+class TaskDecorator:
+    """`@task` and, as attributes, its variants."""
+
+    def __init__(self, operator: type[DecoratedOperator]) -> None:
+        self._operator = operator
+
+    @overload
+    def __call__(self, python_callable: Callable[..., Any], /) -> TaskFunction: ...
+    @overload
+    def __call__(
+        self, python_callable: None = None, /, **keywords: Any
+    ) -> Callable[[Callable[..., Any]], TaskFunction]: ...
+
+    def __call__(self, python_callable: Callable[..., Any] | None = None, /, **keywords: Any) -> Any:
+        """Make a function a task: bare, or with the keywords of an operator."""
+        if python_callable is not None:
+            return TaskFunction(python_callable, self._operator, keywords)
+        return lambda function: TaskFunction(function, self._operator, keywords)
+
+
+class TaskDecorators(TaskDecorator):
+    """`task`, with `task.python`, `task.branch` and `task.short_circuit`."""
+
+    def __init__(self) -> None:
+        super().__init__(DecoratedOperator)
+        self.python = TaskDecorator(DecoratedOperator)
+        self.branch = TaskDecorator(DecoratedBranchOperator)
+        self.short_circuit = TaskDecorator(DecoratedShortCircuitOperator)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        known = ("python", "branch", "short_circuit")
+        raise AttributeError(
+            f"@task.{name} is not in this version of flowd{nearest(name, known)}; there are @task, "
+            f"{', '.join(f'@task.{variant}' for variant in known)}"
+        )
+
+
+task = TaskDecorators()

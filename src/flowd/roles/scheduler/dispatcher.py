@@ -1,0 +1,144 @@
+"""Dispatcher: gives free slots to scheduled instances and pushes their messages to the queue."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import structlog
+
+from flowd.db.assignments import assignments
+from flowd.db.engine import Metastore, Transaction
+from flowd.db.graphs import Graphs
+from flowd.db.ledger import dispatch, write
+from flowd.domain.admission import Candidate, Occupancy, admit
+from flowd.domain.graph import Graph
+from flowd.domain.ids import DagId, RunKey, TaskId
+from flowd.domain.task_events import Queued
+from flowd.domain.task_instance import TaskInstance
+from flowd.queue.base import Queue
+from flowd.roles.loop import Bell, Loop
+
+log = structlog.get_logger(__name__)
+
+PER_RUN = 256
+"""How many scheduled instances of one run a pass looks at; what is left over is the next pass's."""
+
+
+class Dispatcher:
+    """Admits under the lock of the pools, commits, and only then publishes.
+
+    Any number may work at once: the pools' lock makes their passes take turns, so that no limit is ever passed.
+    """
+
+    def __init__(
+        self, metastore: Metastore, graphs: Graphs, queue: Queue, interval: timedelta, *, scheduled: Bell
+    ) -> None:
+        self.loop = Loop("Dispatcher", self.step, interval, scheduled)
+        self._metastore = metastore
+        self._graphs = graphs
+        self._queue = queue
+
+    async def step(self) -> bool:
+        """Admit what fits and publish it; True where another pass may admit more."""
+        async with self._metastore.transaction() as tx:
+            queued = await self._admit(tx)
+            messages = await assignments(tx, self._graphs, queued)
+        if not queued:
+            return False
+        # From here on a crash costs nothing: the Redeliverer rings what was queued and never confirmed.
+        confirmed = await self._queue.publish(messages)
+        if self._queue.is_ledger:
+            return True
+        sent = [instance.key for instance, is_confirmed in zip(queued, confirmed, strict=True) if is_confirmed]
+        if len(sent) < len(queued):
+            log.warning("messages not confirmed; they will be rung again", count=len(queued) - len(sent))
+        if sent:
+            async with self._metastore.transaction() as tx:
+                await dispatch.mark_dispatched(tx, sent)
+        return True
+
+    async def _admit(self, tx: Transaction) -> list[TaskInstance]:
+        pools = await dispatch.lock_pools(tx)
+        occupancy, versions = await dispatch.occupancy(tx, pools)
+        graphs = await self._graphs.get(tx, set(versions.values()))
+        by_run = {run: graphs[version] for run, version in versions.items()}
+        waiters = await dispatch.waiters(
+            tx,
+            full_pools={name for name, size in pools.items() if 0 <= size <= occupancy.slots_by_pool[name]},
+            full_runs=_full_runs(occupancy, by_run),
+            full_tasks=_full_tasks(occupancy, by_run),
+            per_run=PER_RUN,
+        )
+        if not waiters:
+            return []
+        graphs = await self._graphs.get(tx, {waiter.dag_version for waiter in waiters})
+        candidates = [_candidate(waiter, graphs[waiter.dag_version]) for waiter in waiters]
+        instances = {waiter.instance.key: waiter.instance for waiter in waiters}
+        admitted = [instances[one.key] for one in admit(candidates, occupancy).admitted]
+        now = await tx.now()
+        answers = await write.apply(tx, [(instance, Queued()) for instance in admitted], now)
+        return [answer for answer in answers if isinstance(answer, TaskInstance)]
+
+
+class Redeliverer:
+    """Rings again for queued instances whose message was not confirmed, or not claimed for long. Same try, no harm."""
+
+    def __init__(self, metastore: Metastore, graphs: Graphs, queue: Queue, interval: timedelta) -> None:
+        self.loop = Loop("Redeliverer", self.step, interval)
+        self._metastore = metastore
+        self._graphs = graphs
+        self._queue = queue
+
+    async def step(self) -> bool:
+        """Ring what is overdue; True where more may be."""
+        async with self._metastore.transaction() as tx:
+            overdue = await dispatch.to_ring_again(tx, hold_off=write.UNDISPATCHED_PATIENCE, limit=_MOST_RINGS)
+            messages = await assignments(tx, self._graphs, overdue)
+        if not overdue:
+            return False
+        log.info("ringing again", count=len(overdue))
+        confirmed = await self._queue.publish(messages)
+        sent = [instance.key for instance, is_confirmed in zip(overdue, confirmed, strict=True) if is_confirmed]
+        if sent:
+            async with self._metastore.transaction() as tx:
+                await dispatch.mark_dispatched(tx, sent)
+        if len(sent) < len(overdue):
+            await asyncio.sleep(0)
+            return False
+        return len(overdue) == _MOST_RINGS
+
+
+_MOST_RINGS = 500
+
+
+def _candidate(waiter: dispatch.Waiter, graph: Graph) -> Candidate:
+    instance, task = waiter.instance, graph.tasks[waiter.instance.task_id]
+    if instance.scheduled_at is None:
+        raise AssertionError(f"{instance.label} is scheduled without a moment")
+    return Candidate(
+        key=instance.key,
+        run=instance.run,
+        dag_id=instance.dag_id,
+        task_id=instance.task_id,
+        pool=waiter.pool,
+        pool_slots=waiter.pool_slots,
+        priority=waiter.priority,
+        scheduled_at=instance.scheduled_at,
+        max_active_tasks=graph.dag.max_active_tasks,
+        max_active_tis_per_dag=task.max_active_tis_per_dag,
+        max_active_tis_per_dagrun=task.max_active_tis_per_dagrun,
+    )
+
+
+def _full_runs(occupancy: Occupancy, graphs: Mapping[RunKey, Graph]) -> set[RunKey]:
+    return {run for run, graph in graphs.items() if 0 < graph.dag.max_active_tasks <= occupancy.tasks_by_run[run]}
+
+
+def _full_tasks(occupancy: Occupancy, graphs: Mapping[RunKey, Graph]) -> Sequence[tuple[DagId, TaskId]]:
+    full: set[tuple[DagId, TaskId]] = set()
+    for graph in graphs.values():
+        for task in graph.tasks.values():
+            limit, name = task.max_active_tis_per_dag, (graph.dag.dag_id, task.task_id)
+            if limit is not None and occupancy.tasks_by_dag_task[name] >= limit:
+                full.add(name)
+    return sorted(full)

@@ -1,0 +1,131 @@
+"""RunAdvancer: starts queued runs, tells downstreams what has ended, and ends runs that have nothing left."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from flowd.db.engine import Metastore, Transaction
+from flowd.db.graphs import Graphs
+from flowd.db.ledger import advance, create, read, write
+from flowd.domain.dag_run import DagRun, RunEvent
+from flowd.domain.graph import Graph
+from flowd.domain.ids import DagId, RunKey
+from flowd.domain.states import RunState
+from flowd.domain.timetable import active_runs_limit
+from flowd.roles.loop import Bell, Loop
+from flowd.roles.scheduler.advance_run import Advance
+
+log = structlog.get_logger(__name__)
+
+MOST_RUNS = 64
+"""How many runs one transaction advances: enough to share a commit, few enough not to hold locks for long."""
+
+
+class RunAdvancer:
+    """Moves runs forward when they are rung, and looks for forgotten ones at every interval.
+
+    Any number may work at once: each takes the runs that no other holds. `scheduled` is rung when tasks may be ready.
+    """
+
+    def __init__(self, metastore: Metastore, graphs: Graphs, interval: timedelta, *, scheduled: Bell) -> None:
+        self.loop = Loop("RunAdvancer", self.step, interval)
+        self._scheduled = scheduled
+        self._metastore = metastore
+        self._graphs = graphs
+        self._rung: set[RunKey] = set()
+
+    def ring(self, runs: Iterable[RunKey]) -> None:
+        """Note that these runs have news."""
+        self._rung.update(runs)
+        self.loop.bell.ring()
+
+    async def step(self) -> bool:
+        """Advance the runs that were rung or, when none was, those that the metastore knows to be waiting."""
+        rung, self._rung = self._rung, set()
+        keys = sorted(rung) if rung else await self._forgotten()
+        if not keys:
+            return False
+        batch, rest = keys[:MOST_RUNS], keys[MOST_RUNS:]
+        self._rung.update(rest)
+        advanced = await self.advance(batch)
+        # Even where nothing follows from what ended: it has freed a slot for the next waiter.
+        self._scheduled.ring()
+        return bool(rest) or (bool(rung) and advanced)
+
+    async def advance(self, keys: Sequence[RunKey]) -> bool:
+        """Advance these runs in one transaction, less those another scheduler holds; True where anything changed."""
+        async with self._metastore.transaction() as tx:
+            runs = await read.runs(tx, keys, skip_locked=True)
+            live = [run for run in runs if not run.state.is_finished]
+            graphs = await self._graphs.get(tx, {run.dag_version for run in live})
+            now = await tx.now()
+            started = await self._start(tx, [run for run in live if run.state is RunState.QUEUED], graphs, now)
+            running = started + [run for run in live if run.state is RunState.RUNNING]
+            work = Advance(tx, now, {run.key: (run, graphs[run.dag_version]) for run in running})
+            await work.look_around()
+            await work.propagate()
+            await work.finish()
+            over = [run for run in runs if run.state.is_finished]
+            # What ends after its run has (a mark, a late kill) has nobody left to tell.
+            late = await advance.ended_instances(tx, [run.key for run in over])
+            await advance.mark_told(tx, [instance.key for instance in late])
+            await advance.settle_runs(tx, [*work.runs(), *over], with_news=work.waiting_for_past())
+        for run, event in work.ended:
+            log.info("run ended", dag=run.dag_id, run=run.run_id, state=run.state.value, cause=event.value)
+        self.ring(work.woken)
+        return bool(work.changed or started)
+
+    async def _forgotten(self) -> list[RunKey]:
+        async with self._metastore.reading() as tx:
+            keys = await advance.runs_with_news(tx, limit=MOST_RUNS)
+            keys |= await advance.runs_past_timeout(tx)
+            room = await advance.running_by_dag(tx)
+            queued = await advance.queued_runs(tx, limit=2_000)
+            limits = await self._limits(tx, {dag_id for _, dag_id in queued})
+        taken: dict[DagId, int] = defaultdict(int, room)
+        for key, dag_id in queued:
+            if taken[dag_id] < limits.get(dag_id, 1):
+                taken[dag_id] += 1
+                keys.add(key)
+        return sorted(keys)
+
+    async def _limits(self, tx: Transaction, dag_ids: Iterable[DagId]) -> dict[DagId, int]:
+        versions = await advance.versions_of(tx, dag_ids)
+        graphs = await self._graphs.get(tx, versions.values())
+        return {dag_id: _most_runs(graphs[version]) for dag_id, version in versions.items()}
+
+    async def _start(
+        self, tx: Transaction, queued: Sequence[DagRun], graphs: dict[int, Graph], now: datetime
+    ) -> list[DagRun]:
+        """Start the queued runs that max_active_runs allows, with one instance for each of their tasks."""
+        if not queued:
+            return []
+        paused = await advance.lock_dags(tx, {run.dag_id for run in queued})
+        running = defaultdict(int, await advance.running_by_dag(tx))
+        admitted: list[DagRun] = []
+        for run in sorted(queued, key=lambda one: one.key):
+            if paused.get(run.dag_id, True) or running[run.dag_id] >= _most_runs(graphs[run.dag_version]):
+                continue
+            running[run.dag_id] += 1
+            admitted.append(run)
+        started: list[DagRun] = []
+        for run in await write.apply_to_runs(tx, [(run, RunEvent.STARTED) for run in admitted], now):
+            graph = graphs[run.dag_version]
+            existing = await advance.states_of(tx, run.key)
+            missing = [task_id for task_id in graph.tasks if task_id not in existing]
+            await create.create_instances(tx, run, graph, missing)
+            unfinished = len(missing) + sum(not state.is_finished for state in existing.values())
+            limit = graph.dag.dagrun_timeout
+            started.append(
+                replace(run, unfinished=unfinished, timeout_at=now + limit if limit is not None else run.timeout_at)
+            )
+        return started
+
+
+def _most_runs(graph: Graph) -> int:
+    """Return how many runs of the DAG may run at once; a max_active_runs of 0 is no limit."""
+    limit = active_runs_limit(graph.dag.timetable)
+    return limit or graph.dag.max_active_runs or 1_000_000

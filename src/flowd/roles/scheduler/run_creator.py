@@ -1,0 +1,103 @@
+"""RunCreator: turns due schedules into DagRuns, at the due instant."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from flowd.db import schedules
+from flowd.db.engine import Metastore, Transaction
+from flowd.db.graphs import Graphs
+from flowd.db.ledger.create import NewRun, create_run
+from flowd.domain.data_interval import DataInterval, NextRun
+from flowd.domain.errors import Conflict
+from flowd.domain.graph import Graph
+from flowd.domain.ids import RunKey
+from flowd.domain.run_id import scheduled_run_id
+from flowd.domain.states import RunType, TriggeredBy
+from flowd.domain.timetable import next_run
+from flowd.roles.loop import Loop
+from flowd.roles.scheduler.run_advancer import RunAdvancer
+
+log = structlog.get_logger(__name__)
+
+_MOST_DAGS = 100
+
+
+class RunCreator:
+    """Sleeps until the next due instant of any DAG, at most for its interval, and makes the runs that are due.
+
+    Of any number of creators one makes each run: the DAG row is locked, the run is unique by its logical date, and
+    the next due instant is advanced in the same transaction. `catchup_limit` bounds the runs made for one DAG at once.
+    """
+
+    def __init__(
+        self, metastore: Metastore, graphs: Graphs, interval: timedelta, *, catchup_limit: int, advancer: RunAdvancer
+    ) -> None:
+        self.loop = Loop("RunCreator", self.step, interval)
+        self._metastore = metastore
+        self._graphs = graphs
+        self._catchup_limit = catchup_limit
+        self._advancer = advancer
+
+    async def step(self) -> bool | timedelta:
+        """Make what is due; answer how long nothing will be."""
+        async with self._metastore.reading() as tx:
+            moment, now = await schedules.next_moment(tx), await tx.now()
+        if moment is None:
+            return False
+        if moment > now:
+            return moment - now
+        async with self._metastore.transaction() as tx:
+            now = await tx.now()
+            made = await self._create_due(tx, now)
+        self._advancer.ring(made)
+        return True
+
+    async def _create_due(self, tx: Transaction, now: datetime) -> list[RunKey]:
+        due = await schedules.due(tx, now, limit=_MOST_DAGS)
+        graphs = await self._graphs.get(tx, {one.version for one in due})
+        return [key for one in due for key in await self._create_runs(tx, one, graphs[one.version], now)]
+
+    async def _create_runs(self, tx: Transaction, due: schedules.Due, graph: Graph, now: datetime) -> list[RunKey]:
+        made: list[RunKey] = []
+        planned: NextRun | None = due.next_run
+        last = due.last_interval
+        for _ in range(self._catchup_limit):
+            if planned is None or planned.run_after > now:
+                break
+            last = planned.data_interval
+            new = NewRun(
+                dag_id=due.dag_id,
+                run_id=scheduled_run_id(planned.logical_date),
+                dag_version=due.version,
+                bundle=due.bundle,
+                run_type=RunType.SCHEDULED,
+                triggered_by=TriggeredBy.TIMETABLE,
+                run_after=planned.run_after,
+                logical_date=planned.logical_date,
+                data_interval=last,
+            )
+            try:
+                run = await create_run(tx, new, now)
+            except Conflict as conflict:
+                # A manual run or a backfill has this date already: the schedule goes on behind it.
+                log.info("run exists already", dag=due.dag_id, reason=str(conflict))
+            else:
+                made.append(run.key)
+                log.info("run created", dag=due.dag_id, run=run.run_id)
+            planned = next_run(
+                graph.dag.timetable,
+                last,
+                start_date=graph.dag.start_date or due.first_seen_at,
+                end_date=graph.dag.end_date,
+                catchup=graph.dag.catchup,
+                now=now,
+            )
+        await schedules.advance(tx, due.dag_id, _known(last), planned)
+        return made
+
+
+def _known(last: DataInterval | None) -> DataInterval:
+    if last is None:
+        raise AssertionError("a due DAG has made no run and knows none before")
+    return last

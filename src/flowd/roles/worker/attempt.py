@@ -1,0 +1,195 @@
+"""Attempt: one claimed try from its start to the moment the ledger knows how it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from flowd.child.keeper_client import Keeper, KeeperDied, RunningTree
+from flowd.child.launch import Call, Ended, EndedBy, Launch, Script
+from flowd.clock import Clock
+from flowd.db.engine import Metastore
+from flowd.db.secrets_store import Connections, Variables
+from flowd.domain.assignment import assignment_to_json
+from flowd.domain.errors import FlowdError
+from flowd.domain.ids import InstanceKey
+from flowd.domain.task_spec import StartMethod
+from flowd.domain.work import BashWork
+from flowd.logs.paths import log_path
+from flowd.queue.base import Claimed
+from flowd.roles.worker.bundle_cache import BundleCache
+from flowd.roles.worker.report import Report
+from flowd.roles.worker.reporter import Reporter
+from flowd.roles.worker.task_environment import task_environment
+from flowd.roles.worker.task_requests import TaskRequests
+from flowd.roles.worker.verdict import judge
+
+log = structlog.get_logger(__name__)
+
+ENTRY = "flowd.child.run_task"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    """What every attempt of a worker works with."""
+
+    metastore: Metastore
+    variables: Variables
+    connections: Connections
+    bundles: BundleCache
+    reporter: Reporter
+    clock: Clock
+    environ: Mapping[str, str]
+    logs: Path
+    log_limit_bytes: int
+    kill_grace: timedelta
+    is_strictly_fenced: bool
+
+
+class Attempt:
+    """Runs one claimed try under the keeper. Its token is a lease that `Heartbeat` keeps until the report is in."""
+
+    def __init__(self, claimed: Claimed, bench: Workbench) -> None:
+        self.claimed = claimed
+        self._bench = bench
+        self._fence_at_ns = claimed.fence_at_ns
+        self._tree: RunningTree | None = None
+        self._keeper: Keeper | None = None
+        self._is_lost = False
+        self._is_over = False
+        self._is_cancelled = False
+        self._is_draining = False
+
+    @property
+    def instance(self) -> InstanceKey:
+        """The task instance whose try this is."""
+        return self.claimed.assignment.instance
+
+    def keep_until(self, fence_at_ns: int) -> None:
+        """Move the moment at which the keeper kills this try by itself."""
+        self._fence_at_ns = fence_at_ns
+        if self._keeper is not None and self._tree is not None and self._bench.is_strictly_fenced:
+            self._keeper.fence({self._tree.attempt_id: fence_at_ns})
+
+    def lose(self) -> None:
+        """Kill the try at once and report nothing: its token is no longer the current one."""
+        self._is_lost = True
+        log.warning("lease lost", task=self.claimed.assignment.label)
+        self._kill("the lease was lost", immediately=True)
+
+    def cancel(self) -> None:
+        """Ask the try to end, as a user wants: SIGTERM, grace, SIGKILL."""
+        if not self._is_cancelled:
+            self._is_cancelled = True
+            log.info("cancelling", task=self.claimed.assignment.label)
+            self._kill("a user cancelled the task", immediately=False)
+
+    def interrupt(self, *, immediately: bool = False) -> None:
+        """Kill the try because the worker stops: it is tried again elsewhere, with no retry used."""
+        self._is_draining = not self._is_cancelled
+        self._kill("the worker is stopping", immediately=immediately)
+
+    async def run(self, keeper: Keeper) -> Ended | None:
+        """Start the try and return how its processes ended; None where nothing may be said about it."""
+        self._keeper = keeper
+        assignment = self.claimed.assignment
+        try:
+            launch = await self._launch()
+        except FlowdError as error:
+            return Ended(by=EndedBy.NOT_STARTED, error=str(error))
+        requests = TaskRequests(self._bench.metastore, self._bench.variables, self._bench.connections, self.claimed)
+        try:
+            self._tree = await keeper.start(launch, requests.answer)
+            if self._is_lost or self._is_draining or self._is_cancelled:
+                self._tree.kill("it was no longer wanted when it started", immediately=self._is_lost)
+            log.debug("task started", task=assignment.label, pid=self._tree.pid)
+            ended = await self._tree.wait()
+            self._is_over = True
+        except KeeperDied as death:
+            # Its processes may still run: only when the lease is over is it safe to try again.
+            log.error("keeper died; the lease must run out", task=assignment.label, error=str(death))
+            return None
+        return None if self._is_lost or ended.by is EndedBy.FENCE else ended
+
+    @property
+    def is_dead(self) -> bool:
+        """True where its processes are known to be gone."""
+        return self._is_over
+
+    async def release(self) -> None:
+        """Tell the ledger that the processes of a try whose token was dropped are dead: another try may begin."""
+        await self._bench.reporter.release(self.claimed.assignment)
+
+    async def report(self, ended: Ended) -> None:
+        """Return once the ledger knows how the try ended."""
+        assignment = self.claimed.assignment
+        verdict = judge(
+            assignment, self.claimed.token, ended, is_draining=self._is_draining, now=self._bench.clock.now()
+        )
+        log.info(
+            "task ended",
+            task=assignment.label,
+            cause=verdict.event.cause,
+            seconds_of_cpu=round(ended.cpu_seconds, 3),
+            **({"error": verdict.measured.error} if verdict.measured.error else {}),
+        )
+        await self._bench.reporter.report(
+            Report(
+                instance=assignment.instance,
+                label=assignment.label,
+                event=verdict.event,
+                measured=verdict.measured,
+                returned=verdict.returned,
+            )
+        )
+
+    def _kill(self, reason: str, *, immediately: bool) -> None:
+        if self._tree is not None:
+            self._tree.kill(reason, immediately=immediately)
+
+    async def _launch(self) -> Launch:
+        assignment, bench = self.claimed.assignment, self._bench
+        work = assignment.work
+        program: Script | Call
+        if isinstance(work, BashWork):
+            program, cwd = Script(script=work.script), work.cwd
+        else:
+            root = await bench.bundles.path(assignment.bundle)
+            program, cwd = self._call(root), None
+        path = log_path(
+            bench.logs,
+            assignment.dag_id,
+            assignment.run_id,
+            assignment.task_id,
+            assignment.map_index,
+            assignment.try_number,
+        )
+        timeout = assignment.execution_timeout
+        return Launch(
+            program=program,
+            env=task_environment(bench.environ, self.claimed),
+            log=str(path),
+            cwd=cwd,
+            timeout_seconds=timeout.total_seconds() if timeout is not None else None,
+            fence_at_ns=self._fence_at_ns if bench.is_strictly_fenced else None,
+            grace_seconds=bench.kill_grace.total_seconds(),
+            log_limit_bytes=bench.log_limit_bytes,
+            mark=self.claimed.token,
+        )
+
+    def _call(self, root: str) -> Call:
+        assignment = self.claimed.assignment
+        file = getattr(assignment.work, "file", None)
+        is_fresh = assignment.start_method is StartMethod.SPAWN
+        return Call(
+            entry=ENTRY,
+            payload={
+                "assignment": assignment_to_json(assignment),
+                "bundle_root": root,
+                "token": self.claimed.token,
+            },
+            warm=None if is_fresh or file is None else (root, file),
+            fresh=is_fresh,
+        )

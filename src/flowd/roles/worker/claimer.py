@@ -1,0 +1,93 @@
+"""Claimer: takes tries from the ledger for this worker, many in one transaction."""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import structlog
+
+from flowd.db import xcoms
+from flowd.db.assignments import assignments
+from flowd.db.engine import Metastore
+from flowd.db.graphs import Graphs
+from flowd.db.ledger import claims, read, write
+from flowd.db.ledger.claims import Bid
+from flowd.domain.assignment import Assignment
+from flowd.domain.ids import ClaimToken, InstanceKey
+from flowd.domain.task_events import Interrupted
+from flowd.domain.task_instance import TaskInstance
+from flowd.queue.base import Claimed
+
+log = structlog.get_logger(__name__)
+
+
+def new_token() -> ClaimToken:
+    """Return 128 random bits: the right to run one try."""
+    return ClaimToken(secrets.token_hex(16))
+
+
+class Claimer:
+    """Claims by bid, for messages of a broker, and by queue, for the ledger's own."""
+
+    def __init__(self, metastore: Metastore, graphs: Graphs, *, worker: str, lease: timedelta) -> None:
+        self._metastore = metastore
+        self._graphs = graphs
+        self._worker = worker
+        self._lease = lease
+
+    async def claim(self, bids: Sequence[Bid], known: Mapping[InstanceKey, Assignment]) -> list[Claimed | None]:
+        """Return for each bid what it won, None where the try is no longer there to be taken.
+
+        `known` holds the assignments that came with messages; for the others the ledger is asked.
+        """
+        fence_at_ns = self._fence_at_ns()
+        async with self._metastore.transaction() as tx:
+            won = await claims.claim(tx, bids, self._worker, self._lease)
+            instances = [one for one in won if one is not None]
+            await xcoms.forget(tx, [one.key for one in instances if one.try_number > 1])
+            unknown = [one for one in instances if one.key not in known]
+            read_now = await assignments(tx, self._graphs, unknown) if unknown else []
+        given = {**known, **{assignment.instance: assignment for assignment in read_now}}
+        return [
+            None if one is None else Claimed(assignment=given[one.key], token=bid.token, fence_at_ns=fence_at_ns)
+            for bid, one in zip(bids, won, strict=True)
+        ]
+
+    async def claim_next(self, queues: Sequence[str], limit: int) -> list[Claimed]:
+        """Claim up to `limit` queued instances of these queues straight from the ledger."""
+        async with self._metastore.reading() as tx:
+            # Most looks find nothing: they must not take the write lock of an embedded database.
+            if not await claims.is_anything_queued(tx, queues):
+                return []
+        fence_at_ns = self._fence_at_ns()
+        tokens = [new_token() for _ in range(limit)]
+        async with self._metastore.transaction() as tx:
+            won = await claims.claim_next(tx, queues, tokens, self._worker, self._lease)
+            await xcoms.forget(tx, [one.key for one in won if one.try_number > 1])
+            given = await assignments(tx, self._graphs, won) if won else []
+        return [
+            Claimed(assignment=assignment, token=_token(one), fence_at_ns=fence_at_ns)
+            for one, assignment in zip(won, given, strict=True)
+        ]
+
+    async def give_up(self, claimed: Sequence[Claimed]) -> None:
+        """Let the ledger have back claims that were never started; no retry is used."""
+        async with self._metastore.transaction() as tx:
+            held = await read.instances(tx, [one.assignment.instance for one in claimed])
+            changes = [
+                (held[one.assignment.instance], Interrupted(one.token))
+                for one in claimed
+                if one.assignment.instance in held
+            ]
+            await write.apply(tx, changes, await tx.now())
+
+    def _fence_at_ns(self) -> int:
+        # Counted from before the claim is sent: the lease in the metastore can only begin later.
+        return time.monotonic_ns() + self._lease // timedelta(microseconds=1) * 1000
+
+
+def _token(instance: TaskInstance) -> ClaimToken:
+    if instance.token is None:
+        raise AssertionError(f"{instance.label} was claimed without a token")
+    return instance.token

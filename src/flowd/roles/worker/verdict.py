@@ -1,0 +1,92 @@
+"""What the end of a process tree means for the try it was running."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flowd.child.launch import Ended, EndedBy
+from flowd.db.ledger.write import Measured
+from flowd.domain.assignment import Assignment
+from flowd.domain.ids import ClaimToken, TaskId
+from flowd.domain.task_events import Cancelled, Failed, Interrupted, ReportEvent, Rescheduled, Skipped, Succeeded
+from flowd.domain.work import BashWork
+from flowd.roles.retry_delay import retry_after
+
+RETURN_VALUE = "return_value"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The event to report, what was measured, and the return value to store with it (absent: store none)."""
+
+    event: ReportEvent
+    measured: Measured
+    returned: Mapping[str, Any] = field(default_factory=dict)
+
+
+def judge(assignment: Assignment, token: ClaimToken, ended: Ended, *, is_draining: bool, now: datetime) -> Verdict:
+    """Return the verdict on a tree that ended otherwise than by its fence, of which nothing may be reported."""
+    if ended.by is EndedBy.CANCEL:
+        return _verdict(Interrupted(token) if is_draining else Cancelled(token), ended, "killed on request")
+    failed = Failed(
+        token, retry_after(assignment.retry, assignment.instance, assignment.try_number, assignment.max_tries)
+    )
+    if ended.by is EndedBy.NOT_STARTED:
+        return _verdict(failed, ended, ended.error or "the process could not be started")
+    if ended.result is not None:
+        return _of_result(assignment, token, ended, failed, now)
+    if ended.by is EndedBy.TIMEOUT:
+        return _verdict(failed, ended, f"it ran longer than its execution_timeout of {assignment.execution_timeout}")
+    if isinstance(assignment.work, BashWork):
+        return _of_script(assignment.work, token, ended, failed)
+    return _verdict(failed, ended, f"its process ended without a result: {_how(ended)}")
+
+
+def _of_script(work: BashWork, token: ClaimToken, ended: Ended, failed: Failed) -> Verdict:
+    if ended.exit_code == 0:
+        returned = {RETURN_VALUE: ended.last_line} if work.push_last_line and ended.last_line is not None else {}
+        return Verdict(event=Succeeded(token), measured=_measured(ended, None), returned=returned)
+    if ended.exit_code in work.skip_exit_codes:
+        return _verdict(Skipped(token), ended, None)
+    return _verdict(failed, ended, f"the script ended badly: {_how(ended)}")
+
+
+def _of_result(assignment: Assignment, token: ClaimToken, ended: Ended, failed: Failed, now: datetime) -> Verdict:
+    result = ended.result or {}
+    error = (result.get("error") or {}).get("message")
+    match result.get("outcome"):
+        case "success":
+            returned = {RETURN_VALUE: result["value"]} if "value" in result else {}
+            skips = tuple(TaskId(task_id) for task_id in result.get("skip", ()))
+            return Verdict(event=Succeeded(token, skips), measured=_measured(ended, None), returned=returned)
+        case "skipped":
+            return _verdict(Skipped(token), ended, error)
+        case "reschedule":
+            until = datetime.fromisoformat(result["until"]).astimezone(UTC)
+            return _verdict(Rescheduled(token, max(until - now, timedelta(0))), ended, None)
+        case "fail_without_retry":
+            return _verdict(Failed(token, failed.retry_after, is_retry_allowed=False), ended, error)
+        case "failed":
+            return _verdict(failed, ended, error)
+        case other:
+            return _verdict(failed, ended, f"{assignment.operator} reported the unknown outcome {other!r}")
+
+
+def _verdict(event: ReportEvent, ended: Ended, error: str | None) -> Verdict:
+    return Verdict(event=event, measured=_measured(ended, error))
+
+
+def _measured(ended: Ended, error: str | None) -> Measured:
+    return Measured(
+        exit_code=ended.exit_code,
+        signal=ended.signal,
+        cpu_seconds=ended.cpu_seconds,
+        peak_rss_bytes=ended.peak_rss_bytes,
+        is_log_truncated=ended.log_truncated,
+        error=error,
+    )
+
+
+def _how(ended: Ended) -> str:
+    return f"killed by signal {ended.signal}" if ended.signal is not None else f"exit code {ended.exit_code}"

@@ -1,0 +1,1 @@
+"""What DAG authors import, through `from flowd import …`; nothing here knows of the server."""

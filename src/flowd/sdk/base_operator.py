@@ -1,0 +1,284 @@
+"""BaseOperator: a task as its author describes it, and what it does when it is executed."""
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flowd.domain.errors import InvalidDag
+from flowd.domain.task_spec import DEFAULT_POOL, DEFAULT_QUEUE
+from flowd.domain.work import Work
+from flowd.sdk.arguments import as_aware, as_timedelta, as_whole_number
+from flowd.sdk.callbacks import TASK_CALLBACKS
+from flowd.sdk.dag_context import current_dag, current_group
+from flowd.sdk.exceptions import AirflowException
+from flowd.sdk.identifiers import check_identifier
+from flowd.sdk.keywords import refuse_unknown
+from flowd.sdk.operator_defaults import accepted_keywords, fill_from_default_args
+from flowd.sdk.param import ParamsDict
+from flowd.sdk.task_node import TaskNode
+from flowd.sdk.xcom_arg import RETURN_KEY, XComArg, operators_in
+
+if TYPE_CHECKING:
+    from flowd.sdk.dag import DAG
+    from flowd.sdk.task_group import TaskGroup
+
+DEFAULT_OWNER = "airflow"
+
+Callbacks = Callable[..., Any] | Sequence[Callable[..., Any]] | None
+
+
+class BaseOperator(TaskNode):
+    """A task. Subclasses take their own arguments, pass the rest to `super().__init__(**kwargs)` and define `execute`.
+
+    The attributes named in `template_fields` are rendered with Jinja before `execute`; a value that ends with one of
+    `template_ext` names a file to render.
+    """
+
+    template_fields: Collection[str] = ()
+    template_ext: Sequence[str] = ()
+    template_fields_renderers: ClassVar[dict[str, str]] = {}
+    ui_color: str = "#fff"
+    ui_fgcolor: str = "#000"
+    custom_operator_name: str | None = None
+    operator_extra_links: Collection[Any] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = fill_from_default_args(vars(cls)["__init__"])  # type: ignore[method-assign]
+
+    @fill_from_default_args
+    def __init__(
+        self,
+        *,
+        task_id: str,
+        owner: str = DEFAULT_OWNER,
+        email: str | Sequence[str] | None = None,
+        email_on_retry: bool = True,
+        email_on_failure: bool = True,
+        retries: int | None = 0,
+        retry_delay: timedelta | float = timedelta(minutes=5),
+        retry_exponential_backoff: bool | float = False,
+        max_retry_delay: timedelta | float | None = None,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+        depends_on_past: bool = False,
+        ignore_first_depends_on_past: bool = True,
+        wait_for_past_depends_before_skipping: bool = False,
+        wait_for_downstream: bool = False,
+        dag: "DAG | None" = None,
+        task_group: "TaskGroup | None" = None,
+        params: Mapping[str, Any] | None = None,
+        default_args: Mapping[str, Any] | None = None,
+        priority_weight: int = 1,
+        weight_rule: Any = "downstream",
+        queue: str = DEFAULT_QUEUE,
+        pool: str | None = None,
+        pool_slots: int = 1,
+        sla: timedelta | None = None,
+        execution_timeout: timedelta | None = None,
+        on_execute_callback: Callbacks = None,
+        on_failure_callback: Callbacks = None,
+        on_success_callback: Callbacks = None,
+        on_retry_callback: Callbacks = None,
+        on_skipped_callback: Callbacks = None,
+        pre_execute: Callable[..., Any] | None = None,
+        post_execute: Callable[..., Any] | None = None,
+        trigger_rule: str = "all_success",
+        resources: Mapping[str, Any] | None = None,
+        run_as_user: str | None = None,
+        task_concurrency: int | None = None,
+        max_active_tis_per_dag: int | None = None,
+        max_active_tis_per_dagrun: int | None = None,
+        executor: str | None = None,
+        executor_config: Mapping[str, Any] | None = None,
+        do_xcom_push: bool = True,
+        multiple_outputs: bool = False,
+        inlets: Any = None,
+        outlets: Any = None,
+        map_index_template: str | None = None,
+        doc: str | None = None,
+        doc_md: str | None = None,
+        doc_json: str | None = None,
+        doc_yaml: str | None = None,
+        doc_rst: str | None = None,
+        task_display_name: str | None = None,
+        logger_name: str | None = None,
+        allow_nested_operators: bool = True,
+        on_lost: str = "retry",
+        start_method: str = "fork",
+        **unknown: Any,
+    ) -> None:
+        where = f"{type(self).__name__} {task_id!r}"
+        refuse_unknown(unknown, accepted_keywords(type(self)), where=where)
+        task_id = check_identifier(task_id, what="task_id")
+        dag = dag or (task_group.dag if task_group else None) or current_dag()
+        self.task_group = task_group or current_group(dag)
+        self.task_id = self.task_group.child_id(task_id) if self.task_group else task_id
+        self.upstream_task_ids = set()
+        self.downstream_task_ids = set()
+        self._dag = None
+
+        self.owner = owner
+        self.email, self.email_on_retry, self.email_on_failure = email, email_on_retry, email_on_failure
+        self.retries = as_whole_number(retries or 0, f"{where}: retries")
+        self.retry_delay = as_timedelta(retry_delay, f"{where}: retry_delay")
+        self.retry_exponential_backoff = retry_exponential_backoff
+        self.max_retry_delay = None
+        if max_retry_delay is not None:
+            self.max_retry_delay = as_timedelta(max_retry_delay, f"{where}: max_retry_delay")
+        self.execution_timeout = None
+        if execution_timeout is not None:
+            self.execution_timeout = as_timedelta(execution_timeout, f"{where}: execution_timeout")
+        self.start_date = as_aware(start_date, dag.timezone if dag else None, f"{where}: start_date")
+        self.end_date = as_aware(end_date, dag.timezone if dag else None, f"{where}: end_date")
+        self.depends_on_past = depends_on_past or wait_for_downstream
+        self.ignore_first_depends_on_past = ignore_first_depends_on_past
+        self.wait_for_past_depends_before_skipping = wait_for_past_depends_before_skipping
+        self.wait_for_downstream = wait_for_downstream
+        self.trigger_rule = trigger_rule
+
+        self.priority_weight = as_whole_number(priority_weight, f"{where}: priority_weight")
+        self.weight_rule = weight_rule
+        self.queue = queue
+        self.pool = pool or DEFAULT_POOL
+        self.pool_slots = as_whole_number(pool_slots, f"{where}: pool_slots")
+        if self.pool_slots < 1:
+            raise InvalidDag(f"{where}: pool_slots is {pool_slots}, wanted 1 or more")
+        self.max_active_tis_per_dag = max_active_tis_per_dag if task_concurrency is None else task_concurrency
+        self.max_active_tis_per_dagrun = max_active_tis_per_dagrun
+        self.executor, self.executor_config = executor, dict(executor_config or {})
+        self.resources, self.run_as_user, self.sla = resources, run_as_user, sla
+        self.on_lost, self.start_method = on_lost, start_method
+
+        self.on_execute_callback = on_execute_callback
+        self.on_failure_callback = on_failure_callback
+        self.on_success_callback = on_success_callback
+        self.on_retry_callback = on_retry_callback
+        self.on_skipped_callback = on_skipped_callback
+        self._pre_execute_hook = pre_execute
+        self._post_execute_hook = post_execute
+
+        self.do_xcom_push = do_xcom_push
+        self.multiple_outputs = multiple_outputs
+        self.inlets, self.outlets = _as_list(inlets), _as_list(outlets)
+        self.map_index_template = map_index_template
+        self.allow_nested_operators = allow_nested_operators
+        self.doc, self.doc_md, self.doc_json, self.doc_yaml, self.doc_rst = doc, doc_md, doc_json, doc_yaml, doc_rst
+        self._task_display_name = task_display_name
+        self._logger_name = logger_name
+
+        self.default_args = dict(default_args or {})
+        self.params = ParamsDict(dag.params if dag else None)
+        self.params.update(ParamsDict(self.default_args.get("params")).params())
+        self.params.update(ParamsDict(params).params())
+        if dag is not None:
+            dag.add_task(self)
+
+    def execute(self, context: Any) -> Any:
+        """Do the work and return what is to be pushed as its XCom; `context` is that of `get_current_context()`."""
+        raise AirflowException(
+            f"{type(self).__name__} {self.task_id!r} does nothing: define execute(self, context) in its class"
+        )
+
+    def pre_execute(self, context: Any) -> None:
+        """Do what comes before `execute`; the fields are rendered."""
+        if self._pre_execute_hook is not None:
+            self._pre_execute_hook(context)
+
+    def post_execute(self, context: Any, result: Any = None) -> None:
+        """Do what comes after a successful `execute`; `result` is what it returned."""
+        if self._post_execute_hook is not None:
+            self._post_execute_hook(context, result)
+
+    def on_kill(self) -> None:
+        """Clean up when the running task is told to stop: end child processes, cancel remote jobs."""
+
+    def plain_work(self) -> Work | None:
+        """Return what a worker, or nobody, can do without this operator's Python; None where its Python is needed."""
+        return None
+
+    def needs_python(self, callbacks: Sequence[str] = TASK_CALLBACKS) -> bool:
+        """Return True where something beside `execute` needs Python: a hook, or one of these callbacks."""
+        return any((self._pre_execute_hook, self._post_execute_hook, *(getattr(self, name) for name in callbacks)))
+
+    @property
+    def callable_name(self) -> str:
+        """What is called when the task executes, in words."""
+        return f"{type(self).__qualname__}.execute"
+
+    @property
+    def output(self) -> XComArg:
+        """What the task will return, to be given to another task."""
+        return XComArg(self)
+
+    @property
+    def task_type(self) -> str:
+        """The name of the operator's class."""
+        return type(self).__name__
+
+    @property
+    def operator_name(self) -> str:
+        """The name pages show for the kind of operator, such as `@task`."""
+        return self.custom_operator_name or type(self).__name__
+
+    @property
+    def operator_class(self) -> type["BaseOperator"]:
+        """The operator's class."""
+        return type(self)
+
+    @property
+    def task_display_name(self) -> str:
+        """The name pages show for the task."""
+        return self._task_display_name or self.task_id
+
+    @property
+    def log(self) -> logging.Logger:
+        """The operator's logger; what it says is in the task's log."""
+        return logging.getLogger(self._logger_name or f"{type(self).__module__}.{type(self).__qualname__}")
+
+    logger = log
+
+    def link_outputs(self) -> None:
+        """Make the task wait for every task whose output is in one of its template fields."""
+        for field in self.template_fields:
+            for upstream in operators_in(getattr(self, field, None)):
+                upstream.link_task(self)
+
+    @staticmethod
+    def xcom_push(context: Any, key: str, value: Any) -> None:
+        """Push an XCom of the running task."""
+        context["ti"].xcom_push(key=key, value=value)
+
+    @staticmethod
+    def xcom_pull(context: Any, task_ids: Any = None, dag_id: str | None = None, key: str = RETURN_KEY) -> Any:
+        """Return an XCom of this run."""
+        return context["ti"].xcom_pull(task_ids=task_ids, dag_id=dag_id, key=key)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Refuse to begin a mapped task."""
+        raise InvalidDag(
+            f"{cls.__name__}.partial(…): task {kwargs.get('task_id')!r} is mapped, which this version of flowd cannot "
+            "run; loop over the items in one task, or make one task an item"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Task({self.task_type}): {self.task_id}>"
+
+    def _constructed(self) -> None:
+        """Called once, when the outermost `__init__` is done."""
+        for field in self.template_fields:
+            if not hasattr(self, field):
+                raise InvalidDag(f"{type(self).__name__} {self.task_id!r}: template field {field!r} is no attribute")
+        self.link_outputs()
+
+    def _as_operator(self) -> "BaseOperator":
+        return self
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple, set)) else [value]

@@ -1,0 +1,111 @@
+"""Connection: where an outside system is and how to log in, kept by the server, as a URI or as fields."""
+
+import json
+import os
+from typing import Any, Self
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from flowd.sdk.exceptions import AirflowException, AirflowNotFoundException
+from flowd.sdk.supervisor import ask
+
+_EXTRA_KEY = "__extra__"
+_FIELDS = ("conn_id", "conn_type", "description", "host", "login", "password", "schema", "port", "extra")
+
+
+class Connection:
+    """A connection. `extra` is text, most often JSON, which `extra_dejson` reads."""
+
+    def __init__(
+        self,
+        conn_id: str | None = None,
+        conn_type: str | None = None,
+        description: str | None = None,
+        host: str | None = None,
+        login: str | None = None,
+        password: str | None = None,
+        schema: str | None = None,
+        port: int | None = None,
+        extra: str | dict[str, Any] | None = None,
+        uri: str | None = None,
+    ) -> None:
+        self.conn_id = conn_id
+        self.description = description
+        self.conn_type, self.host, self.port = conn_type, host, None if port is None else int(port)
+        self.login, self.password, self.schema = login, password, schema
+        self.extra = json.dumps(extra) if isinstance(extra, dict) else extra
+        if uri is not None:
+            self._read_uri(uri)
+
+    @classmethod
+    def get(cls, conn_id: str) -> Self:
+        """Return the connection of this id; `AIRFLOW_CONN_<ID>` (a URI or JSON) comes before what the server keeps."""
+        text = os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}")
+        if text is not None:
+            return cls.from_json(text, conn_id) if text.lstrip().startswith("{") else cls(conn_id, uri=text)
+        answer = ask("connection_get", conn_id=conn_id)
+        if not answer["found"]:
+            raise AirflowNotFoundException(
+                f"Connection {conn_id!r} does not exist: create it on the Connections page or set "
+                f"AIRFLOW_CONN_{conn_id.upper()}"
+            )
+        return cls(**{field: answer["connection"].get(field) for field in _FIELDS})
+
+    get_connection_from_secrets = get
+
+    @classmethod
+    def from_json(cls, text: str, conn_id: str | None = None) -> Self:
+        """Return the connection described by a JSON object with the fields of a connection."""
+        fields = json.loads(text)
+        unknown = sorted(set(fields) - set(_FIELDS) - {"uri"})
+        if unknown:
+            raise AirflowException(f"Connection {conn_id!r}: unknown fields {unknown}; known are {', '.join(_FIELDS)}")
+        return cls(**{**fields, "conn_id": conn_id or fields.get("conn_id")})
+
+    @property
+    def extra_dejson(self) -> dict[str, Any]:
+        """`extra` read as JSON; empty where there is none or it is not an object."""
+        try:
+            extra = json.loads(self.extra) if self.extra else {}
+        except ValueError:
+            return {}
+        return extra if isinstance(extra, dict) else {}
+
+    def get_uri(self) -> str:
+        """Return the connection as `type://login:password@host:port/schema?extra`, which `Connection(uri=…)` reads."""
+        user = ""
+        if self.login is not None or self.password is not None:
+            password = "" if self.password is None else f":{quote(self.password, safe='')}"
+            user = f"{quote(self.login or '', safe='')}{password}@"
+        host = quote(self.host or "", safe="")
+        port = f":{self.port}" if self.port is not None else ""
+        schema = f"/{quote(self.schema, safe='')}" if self.schema else ""
+        uri = f"{(self.conn_type or '').replace('_', '-')}://{user}{host}{port}{schema}"
+        if not self.extra:
+            return uri
+        extra = self.extra_dejson
+        is_plain = bool(extra) and all(isinstance(value, str) for value in extra.values())
+        query = urlencode(extra if is_plain else {_EXTRA_KEY: self.extra})
+        return f"{uri if schema else uri + '/'}?{query}"
+
+    def as_json(self) -> str:
+        """Return the connection as a JSON object, without its id."""
+        return json.dumps({field: value for field in _FIELDS[1:] if (value := getattr(self, field)) is not None})
+
+    def __repr__(self) -> str:
+        """Name the connection; its password is not shown."""
+        return f"Connection({self.conn_id!r}, {self.conn_type!r}, host={self.host!r})"
+
+    def _read_uri(self, uri: str) -> None:
+        parts = urlsplit(uri)
+        self.conn_type = {"postgresql": "postgres"}.get(parts.scheme, parts.scheme.replace("-", "_"))
+        # urlsplit().hostname would be in lower case, and a host may be a path written as %2Fvar%2Frun.
+        _, _, address = parts.netloc.rpartition("@")
+        host = address.rpartition(":")[0] if parts.port is not None else address.rstrip(":")
+        self.host = unquote(host) or None
+        self.port = parts.port
+        self.login = None if parts.username is None else unquote(parts.username)
+        self.password = None if parts.password is None else unquote(parts.password)
+        self.schema = unquote(parts.path[1:]) or None
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if query:
+            self.extra = query.get(_EXTRA_KEY) or json.dumps(query)

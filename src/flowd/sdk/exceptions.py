@@ -1,0 +1,64 @@
+"""Exceptions that DAG files raise and catch, with Airflow's names."""
+
+from datetime import datetime
+
+from flowd.domain.errors import FlowdError
+
+
+class AirflowException(FlowdError):
+    """Base of all that Airflow's own code raises; in a task it fails the try, which may be retried."""
+
+
+class AirflowSkipException(AirflowException):
+    """Raised in a task: it ends as skipped."""
+
+
+class AirflowFailException(AirflowException):
+    """Raised in a task: it fails now, whatever retries are left."""
+
+
+class AirflowTaskTimeout(AirflowException):
+    """The task ran longer than its `execution_timeout`."""
+
+
+class AirflowSensorTimeout(AirflowException):
+    """A sensor waited longer than its `timeout`; it fails without a retry."""
+
+
+class AirflowRescheduleException(AirflowException):
+    """Raised in a task: give up the slot and start this try again at `reschedule_date`."""
+
+    def __init__(self, reschedule_date: datetime) -> None:
+        super().__init__(f"to be started again at {reschedule_date.isoformat()}")
+        self.reschedule_date = reschedule_date
+
+
+class AirflowNotFoundException(AirflowException):
+    """A named thing, such as a connection, does not exist."""
+
+
+class VariableNotFound(AirflowNotFoundException, KeyError):
+    """The variable does not exist and no default was given."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class XComNotFound(AirflowException):
+    """The task that should have pushed this key did not."""
+
+
+class DuplicateTaskIdFound(AirflowException):
+    """Two tasks or groups of a DAG have the same id."""
+
+
+class TaskNotFound(AirflowNotFoundException):
+    """The DAG has no task of this id."""
+
+
+class ParamValidationError(AirflowException):
+    """A parameter has no value, or one its schema forbids."""
+
+
+class DagWarning(UserWarning):
+    """Something in a DAG file that works otherwise than its author may think; shown with the DAG."""

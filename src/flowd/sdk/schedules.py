@@ -1,0 +1,80 @@
+"""From what an author gives as `schedule=` to a timetable; the timetable classes are under Airflow's names."""
+
+from datetime import UTC, timedelta, tzinfo
+from typing import Any
+
+from flowd.domain.errors import InvalidDag
+from flowd.domain.timetable import (
+    ContinuousTimetable,
+    CronDataIntervalTimetable,
+    CronTriggerTimetable,
+    DeltaDataIntervalTimetable,
+    DeltaTriggerTimetable,
+    NullTimetable,
+    OnceTimetable,
+    TimetableSpec,
+    timetable_from_schedule,
+)
+from flowd.domain.timetable.schedule import cron_expression
+from flowd.sdk.moments import zone_name
+
+_TIMETABLES = (
+    ContinuousTimetable,
+    CronDataIntervalTimetable,
+    CronTriggerTimetable,
+    DeltaDataIntervalTimetable,
+    DeltaTriggerTimetable,
+    NullTimetable,
+    OnceTimetable,
+)
+
+
+def timetable_of(schedule: Any, zone: str, where: str) -> TimetableSpec:
+    """Return the timetable that `schedule` means in the time zone; raise InvalidDag, naming `where`, for none."""
+    if isinstance(schedule, _TIMETABLES):
+        return schedule
+    if schedule is None or isinstance(schedule, (str, timedelta)):
+        try:
+            return timetable_from_schedule(schedule, zone)
+        except InvalidDag as error:
+            raise type(error)(f"{where}: {error}") from error
+    raise InvalidDag(
+        f"{where}: schedule is a {type(schedule).__name__}, which this version of flowd cannot follow; wanted a cron "
+        "expression, a preset such as '@daily', a timedelta, a timetable of airflow.timetables or None"
+    )
+
+
+def zone_of(zone: tzinfo, where: str) -> str:
+    """Return the name of the DAG's time zone; raise InvalidDag for one that has no name."""
+    name = zone_name(zone)
+    if name is None:
+        raise InvalidDag(
+            f"{where}: the time zone of start_date, {zone!r}, has no name; use ZoneInfo('Europe/Zurich') or UTC"
+        )
+    return name
+
+
+def cron_trigger(
+    cron: str, *, timezone: str | tzinfo = UTC, interval: timedelta = timedelta(0), run_immediately: Any = None
+) -> CronTriggerTimetable:
+    """Return Airflow's `CronTriggerTimetable(cron, timezone=…)`: a run at each tick."""
+    return CronTriggerTimetable(cron_expression(cron), _name(timezone), interval)
+
+
+def cron_data_interval(cron: str, timezone: str | tzinfo = UTC) -> CronDataIntervalTimetable:
+    """Return Airflow's `CronDataIntervalTimetable(cron, timezone)`: a run at the end of each interval."""
+    return CronDataIntervalTimetable(cron_expression(cron), _name(timezone))
+
+
+def delta_trigger(delta: timedelta, *, interval: timedelta = timedelta(0)) -> DeltaTriggerTimetable:
+    """Return Airflow's `DeltaTriggerTimetable(delta)`: a run every `delta`."""
+    return DeltaTriggerTimetable(delta, interval)
+
+
+def delta_data_interval(delta: timedelta) -> DeltaDataIntervalTimetable:
+    """Return Airflow's `DeltaDataIntervalTimetable(delta)`: a run at the end of each interval."""
+    return DeltaDataIntervalTimetable(delta)
+
+
+def _name(zone: str | tzinfo) -> str:
+    return zone if isinstance(zone, str) else zone_of(zone, "timetable")

@@ -1,0 +1,103 @@
+"""From a DAG object to the DagSpec that the scheduler knows; two parses of one file give equal specs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flowd.domain.dag_spec import DagSpec
+from flowd.domain.errors import FlowdError, InvalidDag
+from flowd.domain.graph import graph_of
+from flowd.domain.ids import DagId
+from flowd.sdk.dag import DAG
+from flowd.sdk.plain_json import plain_json
+from flowd.sdk.serialize_task import spec_of_task
+from flowd.sdk.task_group import TaskGroup
+from flowd.sdk.unsupported import check_dag
+
+
+def serialize(dag: DAG, file: str) -> DagSpec:
+    """Return the spec of `dag`, defined in `file` (relative to the DAG folder).
+
+    Tasks are in the order of their ids: an author may have looped over a set. Raises InvalidDag, naming file and DAG,
+    for a circle of edges or anything flowd cannot honour. Warns with DagWarning of what is lost harmlessly.
+    """
+    try:
+        return _spec(dag, file)
+    except FlowdError as error:
+        if isinstance(error, InvalidDag) and f"DAG {dag.dag_id!r}" in str(error):
+            raise InvalidDag(f"{file}: {error}") from error
+        raise InvalidDag(f"{file}: DAG {dag.dag_id!r}: {error}") from error
+
+
+def _spec(dag: DAG, file: str) -> DagSpec:
+    for task in dag.tasks:
+        task.link_outputs()
+    check_dag(dag)
+    spec = DagSpec(
+        dag_id=DagId(dag.dag_id),
+        file=file,
+        timetable=dag.timetable,
+        tasks=tuple(spec_of_task(dag.task_dict[task_id], file) for task_id in sorted(dag.task_dict)),
+        start_date=_utc(dag.first_start_date),
+        end_date=_utc(dag.end_date),
+        catchup=bool(dag.catchup),
+        max_active_runs=dag.max_active_runs,
+        max_active_tasks=dag.max_active_tasks,
+        dagrun_timeout=dag.dagrun_timeout,
+        is_paused_upon_creation=dag.is_paused_upon_creation,
+        params={name: plain_json(param.dump()) for name, param in sorted(dag.params.params().items())},
+        has_run_callbacks=bool(dag.on_success_callback or dag.on_failure_callback),
+        presentation=_presentation(dag),
+    )
+    graph_of(spec)
+    return spec
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    # A plain datetime, whatever subclass the author's library made.
+    at = moment.astimezone(UTC)
+    return datetime(at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, UTC)
+
+
+def _presentation(dag: DAG) -> dict[str, Any]:
+    edges = [
+        {"source": source, "target": target, "label": info["label"]}
+        for source, targets in sorted(dag.edge_info.items())
+        for target, info in sorted(targets.items())
+    ]
+    return {
+        "description": plain_json(dag.description),
+        "tags": dag.tags,
+        "owner": dag.owner,
+        "owner_links": plain_json(dag.owner_links),
+        "doc_md": _text(dag.doc_md),
+        "dag_display_name": dag.dag_display_name,
+        "access_control": plain_json(dag.access_control),
+        "default_args": plain_json(dag.default_args),
+        "timezone": plain_json(getattr(dag.timetable, "timezone", "UTC")),
+        "template_searchpath": plain_json(dag.template_searchpath),
+        "render_template_as_native_obj": dag.render_template_as_native_obj,
+        "default_view": dag.default_view,
+        "orientation": dag.orientation,
+        "edges": edges,
+        "groups": _group(dag.task_group),
+    }
+
+
+def _group(group: TaskGroup) -> dict[str, Any]:
+    children: list[Any] = []
+    for _, child in sorted(group.children.items()):
+        children.append(_group(child) if isinstance(child, TaskGroup) else child.task_id)
+    return {
+        "id": group.group_id,
+        "label": group.group_display_name or group.label,
+        "tooltip": _text(group.tooltip) or "",
+        "ui_color": group.ui_color,
+        "ui_fgcolor": group.ui_fgcolor,
+        "children": children,
+    }
+
+
+def _text(doc: str | None) -> str | None:
+    return None if doc is None else str(doc)

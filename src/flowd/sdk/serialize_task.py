@@ -1,0 +1,81 @@
+"""From an operator to the TaskSpec that the scheduler knows."""
+
+from typing import Any
+
+from flowd.domain.errors import InvalidDag
+from flowd.domain.ids import TaskId
+from flowd.domain.retry import RetryPolicy
+from flowd.domain.task_spec import OnLost, StartMethod, TaskSpec
+from flowd.domain.trigger_rules import parse_trigger_rule
+from flowd.domain.work import PythonWork
+from flowd.sdk.base_operator import BaseOperator
+from flowd.sdk.callbacks import TASK_CALLBACKS
+from flowd.sdk.plain_json import plain_json
+from flowd.sdk.priority import effective_priority, weight_rule_of
+from flowd.sdk.unsupported import check_task
+
+
+def spec_of_task(task: BaseOperator, file: str) -> TaskSpec:
+    """Return the spec of `task`; raise InvalidDag, naming the task, for a value that cannot be."""
+    check_task(task)
+    try:
+        retry = RetryPolicy(
+            retries=task.retries,
+            delay=task.retry_delay,
+            exponential_backoff=task.retry_exponential_backoff,
+            max_delay=task.max_retry_delay,
+        )
+        trigger_rule = parse_trigger_rule(str(getattr(task.trigger_rule, "value", task.trigger_rule)))
+        on_lost, start_method = OnLost(task.on_lost), StartMethod(task.start_method)
+    except (InvalidDag, ValueError) as error:
+        raise InvalidDag(f"task {task.task_id!r}: {error}") from error
+    return TaskSpec(
+        task_id=TaskId(task.task_id),
+        operator=task.operator_name,
+        work=task.plain_work() or PythonWork(file=file, callable=task.callable_name),
+        upstream=tuple(TaskId(task_id) for task_id in sorted(task.upstream_task_ids)),
+        trigger_rule=trigger_rule,
+        retry=retry,
+        execution_timeout=task.execution_timeout,
+        pool=task.pool,
+        pool_slots=task.pool_slots,
+        priority=effective_priority(task),
+        queue=task.queue,
+        depends_on_past=task.depends_on_past,
+        max_active_tis_per_dag=task.max_active_tis_per_dag,
+        max_active_tis_per_dagrun=task.max_active_tis_per_dagrun,
+        on_lost=on_lost,
+        start_method=start_method,
+        presentation=_presentation(task),
+    )
+
+
+def _presentation(task: BaseOperator) -> dict[str, Any]:
+    group = task.task_group
+    docs = {name: getattr(task, name) for name in ("doc", "doc_md", "doc_json", "doc_yaml", "doc_rst")}
+    return {
+        "owner": task.owner,
+        "task_display_name": task.task_display_name,
+        "label": task.label,
+        "group": group.group_id if group else None,
+        "operator_class": type(task).__qualname__,
+        "operator_module": type(task).__module__,
+        "ui_color": task.ui_color,
+        "ui_fgcolor": task.ui_fgcolor,
+        "template_fields": plain_json(task.template_fields),
+        "template_fields_renderers": plain_json(task.template_fields_renderers),
+        "params": _own_params(task),
+        "priority_weight": task.priority_weight,
+        "weight_rule": weight_rule_of(task),
+        "do_xcom_push": task.do_xcom_push,
+        "multiple_outputs": task.multiple_outputs,
+        "wait_for_downstream": task.wait_for_downstream,
+        "callbacks": [name for name in TASK_CALLBACKS if getattr(task, name)],
+        **{name: plain_json(doc) for name, doc in docs.items() if doc is not None},
+    }
+
+
+def _own_params(task: BaseOperator) -> dict[str, Any]:
+    of_dag = task.dag.params.params()
+    own = {name: param for name, param in task.params.params().items() if param is not of_dag.get(name)}
+    return {name: plain_json(param.dump()) for name, param in sorted(own.items())}

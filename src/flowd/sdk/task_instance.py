@@ -1,0 +1,136 @@
+"""RunningTaskInstance: `ti` in the context of a task: who it is, and its XComs."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from flowd.domain.assignment import Assignment
+from flowd.domain.ids import UNMAPPED
+from flowd.sdk.base_operator import BaseOperator
+from flowd.sdk.dag_run import RunningDagRun
+from flowd.sdk.moments import moment
+from flowd.sdk.supervisor import ask
+from flowd.sdk.xcom_arg import RETURN_KEY
+from flowd.sdk.xcom_json import from_json, to_json
+
+
+class RunningTaskInstance:
+    """One try of a task, while it runs."""
+
+    def __init__(self, assignment: Assignment, task: BaseOperator, dag_run: RunningDagRun) -> None:
+        self.task = task
+        self.dag_run = dag_run
+        self.dag_id: str = assignment.dag_id
+        self.task_id: str = assignment.task_id
+        self.run_id: str = assignment.run_id
+        self.map_index = assignment.map_index
+        self.try_number = assignment.try_number
+        self.max_tries = assignment.max_tries
+        self.queue, self.operator = assignment.queue, assignment.operator
+        self.pool, self.priority_weight = task.pool, task.priority_weight
+        self.start_date = moment(datetime.now(UTC))
+        self.end_date: datetime | None = None
+        self.hostname = socket.gethostname()
+        self.pid = os.getpid()
+        self.state = "running"
+        self.context: Mapping[str, Any] = {}
+        self.skipped: list[str] = []
+        self.skips_all_downstream = False
+
+    @property
+    def logical_date(self) -> datetime | None:
+        """The logical date of the run."""
+        return self.dag_run.logical_date
+
+    @property
+    def execution_date(self) -> datetime | None:
+        """The logical date under its older name."""
+        return self.dag_run.logical_date
+
+    @property
+    def key(self) -> tuple[str, str, str, int, int]:
+        """DAG id, task id, run id, try number, map index."""
+        return (self.dag_id, self.task_id, self.run_id, self.try_number, self.map_index)
+
+    @property
+    def log(self) -> logging.Logger:
+        """The task's logger."""
+        return self.task.log
+
+    @property
+    def log_url(self) -> str:
+        """The page with the log of this try; absolute where FLOWD_API_URL is set."""
+        dag_id, run_id, task_id = (quote(part, safe="") for part in (self.dag_id, self.run_id, self.task_id))
+        mapped = "" if self.map_index == UNMAPPED else f"/mapped/{self.map_index}"
+        base = os.environ.get("FLOWD_API_URL", "").rstrip("/")
+        return f"{base}/dags/{dag_id}/runs/{run_id}/tasks/{task_id}{mapped}?try_number={self.try_number}"
+
+    def get_template_context(self) -> Mapping[str, Any]:
+        """Return the context the task executes in."""
+        return self.context
+
+    def get_dagrun(self) -> RunningDagRun:
+        """Return the run."""
+        return self.dag_run
+
+    def current_state(self) -> str:
+        """Return the state, which is running."""
+        return self.state
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Push a value under `key`; raise TypeError where it cannot be written as JSON."""
+        ask("xcom_push", key=key, value=to_json(value))
+
+    def xcom_pull(
+        self,
+        task_ids: str | Iterable[str] | None = None,
+        dag_id: str | None = None,
+        key: str = RETURN_KEY,
+        include_prior_dates: bool = False,
+        *,
+        map_indexes: int | Iterable[int] | None = None,
+        default: Any = None,
+        run_id: str | None = None,
+    ) -> Any:
+        """Return what tasks of this run pushed under `key`.
+
+        One task id gives its value, or a list where the task is mapped; several give a list in their order; None gives
+        the latest of any task. `default` stands for what was not pushed.
+        """
+        wanted = [task_ids] if isinstance(task_ids, str) else None if task_ids is None else list(task_ids)
+        indexes = [map_indexes] if isinstance(map_indexes, int) else None if map_indexes is None else list(map_indexes)
+        answer = ask(
+            "xcom_pull",
+            task_ids=wanted,
+            key=key,
+            dag_id=dag_id,
+            run_id=run_id,
+            map_indexes=indexes,
+            include_prior_dates=include_prior_dates,
+        )
+        entries: list[dict[str, Any]] = answer["entries"]
+        if task_ids is None:
+            return from_json(entries[-1]["value"]) if entries else default
+        values: list[Any] = []
+        for task_id in wanted or ():
+            own = sorted((e for e in entries if e["task_id"] == task_id), key=lambda entry: entry["map_index"])
+            values += [from_json(entry["value"]) for entry in own] or [default]
+        is_single = map_indexes is None or isinstance(map_indexes, int)
+        is_mapped = map_indexes is None and any(entry["map_index"] != UNMAPPED for entry in entries)
+        return values[0] if isinstance(task_ids, str) and is_single and not is_mapped else values
+
+    def skip(self, task_ids: Iterable[str]) -> None:
+        """Let these direct downstream tasks be skipped when this one succeeds."""
+        self.skipped = [*self.skipped, *(task_id for task_id in task_ids if task_id not in self.skipped)]
+
+    def skip_all_downstream(self) -> None:
+        """Let everything behind this task be skipped when it succeeds, whatever the trigger rules say."""
+        self.skips_all_downstream = True
+
+    def __repr__(self) -> str:
+        index = "" if self.map_index == UNMAPPED else f" map_index={self.map_index}"
+        return f"<TaskInstance: {self.dag_id}.{self.task_id} {self.run_id}{index} [{self.state}]>"

@@ -1,0 +1,132 @@
+"""Rendering template fields with Jinja: in text, in nested containers, in files, as text or as native objects."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from jinja2.nativetypes import NativeEnvironment
+
+from flowd.sdk.exceptions import AirflowException
+from flowd.sdk.xcom_arg import Resolvable
+
+if TYPE_CHECKING:
+    from flowd.sdk.base_operator import BaseOperator
+    from flowd.sdk.dag import DAG
+
+_FILTERS = {
+    "ds": lambda value: value.strftime("%Y-%m-%d"),
+    "ds_nodash": lambda value: value.strftime("%Y%m%d"),
+    "ts": lambda value: value.isoformat(),
+    "ts_nodash": lambda value: value.strftime("%Y%m%dT%H%M%S"),
+    "ts_nodash_with_tz": lambda value: value.isoformat().replace("-", "").replace(":", ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LiteralValue(Resolvable):
+    """A value that is taken as it is, though it looks like a template."""
+
+    value: Any
+
+    def resolve(self, context: Mapping[str, Any]) -> Any:
+        """Return the value."""
+        return self.value
+
+
+def literal(value: Any) -> LiteralValue:
+    """Return `value` marked as no template."""
+    return LiteralValue(value)
+
+
+def environment_of(dag: "DAG") -> jinja2.Environment:
+    """Return the Jinja environment of the DAG's templates: its folder, search path, filters and options."""
+    options: dict[str, Any] = {
+        "loader": jinja2.FileSystemLoader([dag.folder, *dag.template_searchpath]),
+        "undefined": dag.template_undefined or jinja2.StrictUndefined,
+        "extensions": ["jinja2.ext.do"],
+        "cache_size": 0,
+        **dag.jinja_environment_kwargs,
+    }
+    environment = NativeEnvironment(**options) if dag.render_template_as_native_obj else jinja2.Environment(**options)
+    environment.filters.update(_FILTERS)
+    environment.filters.update(dag.user_defined_filters)
+    return environment
+
+
+def render_fields(operator: "BaseOperator", context: Mapping[str, Any]) -> None:
+    """Render every template field of `operator` in place; an error names the task and the field."""
+    renderer = Renderer(environment_of(operator.dag), context, tuple(operator.template_ext))
+    for field in operator.template_fields:
+        try:
+            setattr(operator, field, renderer.render(getattr(operator, field)))
+        except (jinja2.TemplateError, LookupError) as error:
+            raise AirflowException(
+                f"task {operator.task_id!r}, field {field!r}: {type(error).__name__}: {_said(error, operator)}"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Renders values in one context; text that ends with one of `extensions` names a file."""
+
+    environment: jinja2.Environment
+    context: Mapping[str, Any]
+    extensions: tuple[str, ...] = ()
+
+    def render(self, value: Any) -> Any:
+        """Return `value` rendered: text, containers and their items, stand-ins, objects with template fields."""
+        if isinstance(value, str):
+            return self._render_text(value)
+        if isinstance(value, Resolvable):
+            return value.resolve(self.context)
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return type(value)(*(self.render(item) for item in value))
+        if type(value) in (list, tuple, set):
+            return type(value)(self.render(item) for item in value)
+        if isinstance(value, dict):
+            return {key: self.render(item) for key, item in value.items()}
+        self._render_attributes(value)
+        return value
+
+    def _render_text(self, text: str) -> Any:
+        if self.extensions and text.endswith(self.extensions):
+            return self._run(self.environment.get_template(text))
+        return self._run(self.environment.from_string(text))
+
+    def _run(self, template: jinja2.Template) -> Any:
+        names = _Names(self.context, template.globals)
+        scope = self.environment.context_class(self.environment, names, template.name, template.blocks)  # type: ignore[arg-type]
+        return self.environment.concat(template.root_render_func(scope))
+
+    def _render_attributes(self, value: Any) -> None:
+        fields: Iterable[str] | None = getattr(value, "template_fields", None)
+        if isinstance(fields, Sequence) and not isinstance(value, type):
+            for field in fields:
+                setattr(value, field, self.render(getattr(value, field)))
+
+
+class _Names(Mapping[str, Any]):
+    """The context before Jinja's globals, read name by name: `template.render` would read every value at once."""
+
+    def __init__(self, context: Mapping[str, Any], fallback: Mapping[str, Any]) -> None:
+        self._context, self._fallback = context, fallback
+
+    def __getitem__(self, name: str) -> Any:
+        return self._context[name] if name in self._context else self._fallback[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._context or name in self._fallback
+
+    def __iter__(self) -> Any:
+        return iter({**dict.fromkeys(self._fallback), **dict.fromkeys(self._context)})
+
+    def __len__(self) -> int:
+        return len(set(self._context) | set(self._fallback))
+
+
+def _said(error: Exception, operator: "BaseOperator") -> str:
+    if isinstance(error, jinja2.TemplateNotFound):
+        searched = ", ".join([operator.dag.folder, *operator.dag.template_searchpath])
+        return f"no file {error.name!r} in {searched}; to use the text itself, end it with a space"
+    return str(error)

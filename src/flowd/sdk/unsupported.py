@@ -1,0 +1,84 @@
+"""What an author may write and flowd cannot honour: an error where the runs would differ, a warning where not."""
+
+import warnings
+from typing import Any, NamedTuple
+
+from flowd.domain.errors import InvalidDag
+from flowd.sdk.base_operator import BaseOperator
+from flowd.sdk.dag import DAG
+from flowd.sdk.exceptions import DagWarning
+
+
+class _Keyword(NamedTuple):
+    name: str
+    harmless: Any
+    advice: str
+
+
+_DAG_ERRORS = (
+    _Keyword("fail_fast", False, "let tasks fail by trigger_rule='all_success' instead"),
+    _Keyword("max_consecutive_failed_dag_runs", 0, "pause the DAG in its on_failure_callback"),
+    _Keyword("deadline", None, "use dagrun_timeout"),
+)
+_DAG_WARNINGS = (_Keyword("sla_miss_callback", None, "use dagrun_timeout and on_failure_callback"),)
+_TASK_ERRORS = (
+    _Keyword("wait_for_downstream", False, "use depends_on_past, or max_active_runs=1 on the DAG"),
+    _Keyword("run_as_user", None, "start a worker as that user and give the task its queue"),
+)
+_TASK_WARNINGS = (
+    _Keyword("sla", None, "use execution_timeout"),
+    _Keyword("executor", None, "use queue to choose workers"),
+    _Keyword("outlets", [], "asset events are not recorded"),
+)
+
+
+def check_dag(dag: DAG) -> None:
+    """Raise InvalidDag for what `dag` asks and would not get; warn with DagWarning of what it loses harmlessly."""
+    _refuse(dag, _DAG_ERRORS, f"DAG {dag.dag_id!r}")
+    _warn(dag, _DAG_WARNINGS, f"DAG {dag.dag_id!r}")
+    if dag.start_date is not None and dag.start_date.microsecond:
+        warnings.warn(
+            f"DAG {dag.dag_id!r}: start_date {dag.start_date.isoformat()} looks like the time of parsing, and differs "
+            "each time; write a fixed date",
+            DagWarning,
+            stacklevel=2,
+        )
+    mailed = [task.task_id for task in dag.tasks if task.email and (task.email_on_failure or task.email_on_retry)]
+    if mailed:
+        warnings.warn(
+            f"DAG {dag.dag_id!r}: flowd sends no e-mail by itself, and task {mailed[0]!r} asks for it; "
+            "use on_failure_callback",
+            DagWarning,
+            stacklevel=2,
+        )
+
+
+def check_task(task: BaseOperator) -> None:
+    """Raise InvalidDag for what `task` asks and would not get; warn with DagWarning of what it loses harmlessly."""
+    where = f"task {task.task_id!r}"
+    _refuse(task, _TASK_ERRORS, where)
+    _warn(task, _TASK_WARNINGS, where)
+    dag = task.dag
+    begins, ends = dag.first_start_date, dag.end_date
+    for name, own, is_inside in (
+        ("start_date", task.start_date, begins and task.start_date and task.start_date > begins),
+        ("end_date", task.end_date, task.end_date and (ends is None or task.end_date < ends)),
+    ):
+        if own is not None and is_inside:
+            raise InvalidDag(
+                f"{where}: its {name} {own.isoformat()} is not the DAG's, which flowd cannot honour; put the task into "
+                "a DAG of its own or skip it by the date in the task"
+            )
+
+
+def _refuse(thing: Any, keywords: tuple[_Keyword, ...], where: str) -> None:
+    for keyword in keywords:
+        value = getattr(thing, keyword.name)
+        if value != keyword.harmless:
+            raise InvalidDag(f"{where}: {keyword.name}={value!r} cannot be honoured by flowd; {keyword.advice}")
+
+
+def _warn(thing: Any, keywords: tuple[_Keyword, ...], where: str) -> None:
+    for keyword in keywords:
+        if getattr(thing, keyword.name) != keyword.harmless:
+            warnings.warn(f"{where}: {keyword.name} has no effect; {keyword.advice}", DagWarning, stacklevel=3)

@@ -1,0 +1,293 @@
+"""The settings of a node: one frozen section per part, which receives that section alone."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from flowd.settings.types import (
+    Duration,
+    FernetKeys,
+    Folder,
+    Level,
+    LogFormat,
+    LogLevel,
+    Names,
+    OptionalSecret,
+    PositiveDuration,
+    Retention,
+    Roles,
+    SecretUrl,
+    SigningKeys,
+    Size,
+    Style,
+    password_of,
+    setting,
+)
+from flowd.settings.units import format_duration
+
+HEARTBEATS_PER_LEASE = 3
+
+_DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
+_QUEUES = ("database", "amqp", "amqps")
+_LOOPBACK = ("localhost", "::1", "[::1]")
+
+
+class Section(BaseModel):
+    """The settings of one part: frozen, and refusing names it does not have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class NodeSettings(Section):
+    """What this node is."""
+
+    roles: Roles = setting("api,scheduler,worker", "What this node runs: any of api, scheduler and worker.")
+
+
+class DatabaseSettings(Section):
+    """The metastore."""
+
+    url: SecretUrl = setting(
+        "sqlite:///$FLOWD_HOME/flowd.db",
+        "The metastore: sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE or mysql://USER:PASSWORD@HOST/DATABASE.",
+        secret=True,
+    )
+    auto_migrate: bool = setting(
+        "false", "Bring a server database to this version's schema at start; an embedded SQLite always is."
+    )
+    pool_size: int = setting("10", "Connections of this node to a server database.", ge=2, le=1000)
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_database(cls, url: SecretUrl) -> SecretUrl:
+        return _of_scheme(url, _DATABASES)
+
+    @property
+    def is_embedded(self) -> bool:
+        """True for SQLite, whose file only the processes of this machine can share."""
+        return _scheme(self.url) == "sqlite"
+
+
+class QueueSettings(Section):
+    """The queue that carries work from schedulers to workers."""
+
+    url: SecretUrl = setting(
+        "database://",
+        "The queue: database:// (the metastore itself) or amqp://USER:PASSWORD@HOST1,HOST2/VHOST (amqps:// for TLS).",
+        secret=True,
+    )
+    prefix: str = setting(
+        "flowd", "What the names of a broker's queues begin with.", min_length=1, max_length=100, pattern=r"^[\w.-]+$"
+    )
+    message_limit: Size = setting(
+        "1MiB", "The longest task message; the work of a longer one is read from the metastore.", ge=1024
+    )
+    poll_interval: PositiveDuration = setting("1s", "How often a worker of the database queue looks by itself.")
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_queue(cls, url: SecretUrl) -> SecretUrl:
+        return _of_scheme(url, _QUEUES)
+
+    @property
+    def is_embedded(self) -> bool:
+        """True where the metastore is the queue."""
+        return _scheme(self.url) == "database"
+
+
+class DagsSettings(Section):
+    """The DAG files."""
+
+    folder: Folder = setting("$FLOWD_HOME/dags", "The folder that a scheduler reads DAG files from.")
+    scan_interval: PositiveDuration = setting("5s", "How often the folder is scanned; changes are also watched.")
+    paused_at_creation: bool = setting("true", "Whether a new DAG waits to be unpaused.")
+    parse_timeout: PositiveDuration = setting("30s", "How long one file may take to be parsed.")
+    parse_memory: Size = setting("1GiB", "How much memory one file may take to be parsed.", ge=64 * 1024**2)
+    max_bundle_size: Size = setting("64MiB", "How large the whole DAG folder may be.", ge=1024)
+
+
+class ApiSettings(Section):
+    """The REST API and the dashboard."""
+
+    host: str = setting("127.0.0.1", "The address to listen on; 0.0.0.0 is every one.", min_length=1)
+    port: int = setting("8080", "The port to listen on.", ge=0, le=65535)
+    workers: int = setting("1", "Processes that share the port, for a node that runs the api role alone.", ge=1, le=256)
+    public_url: str = setting("", "Where people reach the API, as behind a load balancer; empty is http://HOST:PORT.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("it must begin with http:// or https://")
+        return url.rstrip("/")
+
+    @property
+    def is_loopback(self) -> bool:
+        """True where only this machine can reach the API."""
+        return self.host in _LOOPBACK or self.host.startswith("127.")
+
+    @property
+    def url(self) -> str:
+        """Where people reach the API, with no slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host and not self.host.startswith("[") else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+
+class SchedulerSettings(Section):
+    """The scheduler role."""
+
+    poll_interval: PositiveDuration = setting("1s", "How often runs are looked at that no doorbell has rung for.")
+    rescue_interval: PositiveDuration = setting("5s", "How often tasks are looked for whose worker fell silent.")
+    catchup_limit: int = setting(
+        "16", "How many runs of one DAG are created at once while it catches up.", ge=1, le=10_000
+    )
+    retention: Retention = setting("never", "How long finished runs are kept, as 90d; never deletes none.")
+
+
+class WorkerSettings(Section):
+    """The worker role."""
+
+    concurrency: int = setting("16", "How many tasks run at a time.", ge=1, le=10_000)
+    queues: Names = setting("default", "The queues to take tasks from.")
+    lease: PositiveDuration = setting("60s", "How long a task belongs to a silent worker before it counts as lost.")
+    heartbeat: PositiveDuration = setting("10s", "How often the leases are renewed: a third of `lease` at most.")
+    kill_grace: Duration = setting("10s", "How long a task may take between SIGTERM and SIGKILL.")
+    strict_fencing: bool = setting(
+        "true", "Kill a task before its lease ends, so that no two tries ever overlap; false rides out long outages."
+    )
+    drain_timeout: Duration = setting("60s", "How long running tasks may take to end once the node is told to stop.")
+    name: str = setting("", "What this worker is called; empty is the host's name.", max_length=150)
+
+    @model_validator(mode="after")
+    def _survives_a_lost_heartbeat(self) -> Self:
+        if self.heartbeat * HEARTBEATS_PER_LEASE > self.lease:
+            raise ValueError(
+                f"heartbeat is {format_duration(self.heartbeat)} and lease {format_duration(self.lease)}: a lease must"
+                f" last {HEARTBEATS_PER_LEASE} heartbeats; raise FLOWD__WORKER__LEASE or lower FLOWD__WORKER__HEARTBEAT"
+            )
+        return self
+
+
+class LogsSettings(Section):
+    """The logs of tasks, and the node's own."""
+
+    url: str = setting("file://$FLOWD_HOME/logs", "Where the logs of tasks are kept.", pattern="^file:///")
+    limit: Size = setting("1GiB", "The longest log of one try; what follows is cut off, and marked so.", ge=1024)
+    level: Level = setting(LogLevel.INFO.value, "The least severity that the node logs: debug, info, warning, error.")
+    format: Style = setting(
+        LogFormat.AUTO.value, "How the node logs: console, json, or auto for console on a terminal and json elsewhere."
+    )
+
+    @property
+    def folder(self) -> Path:
+        """The folder that `url` names."""
+        return Path(urlsplit(self.url).path)
+
+
+class SecuritySettings(Section):
+    """Keys, and the first user."""
+
+    secret_key: SigningKeys = setting(
+        "", "Signs sessions, tokens and messages. A comma list: the first signs, all are accepted.", secret=True
+    )
+    fernet_key: FernetKeys = setting(
+        "", "Encrypts connections and variables. A comma list: the first encrypts, all decrypt.", secret=True
+    )
+    admin_password: OptionalSecret = setting(
+        "", "Creates the user `admin` with this password at the first start.", secret=True
+    )
+    token_lifetime: PositiveDuration = setting("24h", "How long an access token and a session are good for.")
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The signing secrets in clear, the one that signs first."""
+        return _clear(self.secret_key)
+
+    @property
+    def fernet_keys(self) -> tuple[str, ...]:
+        """The encryption keys in clear, the one that encrypts first."""
+        return _clear(self.fernet_key)
+
+
+class Settings(BaseSettings):
+    """Everything a node is told; made by `flowd.settings.load.load_settings`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    home: Folder
+    node: NodeSettings
+    database: DatabaseSettings
+    queue: QueueSettings
+    dags: DagsSettings
+    api: ApiSettings
+    scheduler: SchedulerSettings
+    worker: WorkerSettings
+    logs: LogsSettings
+    security: SecuritySettings
+
+    _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what `load_settings` gives and nothing else: it reads the sources, so as to name the one at fault."""
+        return (init_settings,)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was found that has no effect, each as a sentence for the person who wrote it."""
+        return self._warnings
+
+    def sources(self) -> Mapping[str, str]:
+        """Where each setting came from, by its name (`worker.lease`)."""
+        return self._sources
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret text, for the mask over the logs."""
+        password = self.security.admin_password
+        passwords = [password_of(url.get_secret_value()) for url in (self.database.url, self.queue.url)]
+        given = (password.get_secret_value() if password else None, *passwords)
+        return (*self.security.secret_keys, *self.security.fernet_keys, *(text for text in given if text))
+
+
+def _scheme(url: SecretUrl) -> str:
+    return url.get_secret_value().partition("://")[0].partition("+")[0].lower()
+
+
+def _of_scheme(url: SecretUrl, wanted: tuple[str, ...]) -> SecretUrl:
+    # Without a scheme the whole text may be a secret that was put into the wrong variable: it is not repeated.
+    found = f"it begins with {_scheme(url)}://" if "://" in url.get_secret_value() else "it is no URL"
+    if "://" not in url.get_secret_value() or _scheme(url) not in wanted:
+        raise ValueError(f"{found}; wanted one of {', '.join(f'{name}://' for name in wanted)}")
+    return url
+
+
+def _clear(secrets: tuple[SecretStr, ...]) -> tuple[str, ...]:
+    return tuple(secret.get_secret_value() for secret in secrets)
+
+
+def needs_shared_secrets(
+    api: ApiSettings | None, database: DatabaseSettings | None, queue: QueueSettings | None
+) -> str | None:
+    """Return why a node may not make up its own secrets, or None for one node that only its machine can reach.
+
+    A section that could not be read is None, and gives no reason.
+    """
+    if api and not api.is_loopback:
+        return f"the API listens on {api.host}, which other machines can reach"
+    if database and not database.is_embedded:
+        return "the metastore is a server, which other nodes share"
+    if queue and not queue.is_embedded:
+        return "the queue is a broker, which other nodes share"
+    return None

@@ -1,0 +1,59 @@
+"""Imports stand at the top of the file; what is imported later has its reason here."""
+
+import ast
+from collections.abc import Iterator
+
+from tests.architecture.source_file import SourceFile, source
+
+# file, or folder ending with a slash -> why it may import inside a function
+REASONS = {
+    "flowd/cli/": "each command imports what it runs, so that --help answers under 0.3 s",
+}
+
+
+def late_imports(file: SourceFile) -> Iterator[str]:
+    functions = (node for node in ast.walk(file.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    for function in functions:
+        for node in ast.walk(function):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                yield file.at(node, f"import inside {function.name}(); move it to the top")
+
+
+def unexcused(files: list[SourceFile]) -> list[str]:
+    return [
+        finding
+        for file in files
+        if not any(file.is_under(place) for place in REASONS)
+        for finding in late_imports(file)
+    ]
+
+
+def idle_reasons(files: list[SourceFile]) -> list[str]:
+    """Places that exist but need their exception no more."""
+    idle = []
+    for place in REASONS:
+        covered = [file for file in files if file.is_under(place)]
+        if covered and not any(finding for file in covered for finding in late_imports(file)):
+            idle.append(place)
+    return idle
+
+
+def test_every_import_stands_at_the_top_of_its_file(sources: list[SourceFile]) -> None:
+    assert unexcused(sources) == []
+
+
+def test_no_exception_outlives_its_need(sources: list[SourceFile]) -> None:
+    assert idle_reasons(sources) == []
+
+
+def test_an_import_in_a_function_or_method_is_found_unless_its_file_is_listed() -> None:
+    text = "class A:\n    async def load(self):\n        from json import loads\n"
+
+    assert unexcused([source("flowd/db/rows.py", text)]) == [
+        "flowd/db/rows.py:3: import inside load(); move it to the top"
+    ]
+    assert unexcused([source("flowd/cli/dags.py", text)]) == []
+
+
+def test_a_listed_file_without_a_late_import_is_found() -> None:
+    assert idle_reasons([source("flowd/cli/run.py", "import json\n")]) == ["flowd/cli/"]

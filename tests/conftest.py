@@ -1,0 +1,53 @@
+"""Fixtures for every test: servers to talk to, and names of one's own on them.
+
+A server that does not answer fails the tests that ask for it; it never skips them.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.services import AmqpServer, DatabaseFactory, PostgresServer, ServiceUnreachable
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> PostgresServer:
+    """A PostgreSQL server that answers."""
+    server = PostgresServer.from_environment()
+    try:
+        asyncio.run(server.check())
+    except ServiceUnreachable as absence:
+        pytest.fail(str(absence), pytrace=False)
+    return server
+
+
+@pytest.fixture
+def postgres_database(postgres_server: PostgresServer) -> DatabaseFactory:
+    """Call it for a database of one's own: `async with postgres_database(template=None) as url`."""
+    return postgres_server.database
+
+
+@pytest.fixture
+async def postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """The URL of an empty database that this test has to itself."""
+    async with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def amqp_url() -> str:
+    """The URL of a RabbitMQ server that answers; keep to names that begin with `queue_prefix`."""
+    server = AmqpServer.from_environment()
+    try:
+        asyncio.run(server.check())
+    except ServiceUnreachable as absence:
+        pytest.fail(str(absence), pytrace=False)
+    return server.url
+
+
+@pytest.fixture
+def queue_prefix() -> str:
+    """What this test's queue names begin with, so that tests that share a broker never meet."""
+    return f"test-{secrets.token_hex(6)}."

@@ -1,0 +1,373 @@
+"""Transactions over the metastore, on both databases, with the faults that a network and a server make."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+
+from flowd.db.dialect import Kind
+from flowd.db.engine import Metastore, normalise
+from flowd.domain.errors import InvalidInput, MetastoreUnavailable
+from tests.support.services import PostgresServer
+from tests.support.tcp_proxy import TcpProxy
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[Metastore]:
+    async with with_table(Metastore(f"sqlite:///{tmp_path}/new/folder/flowd.db")) as metastore:
+        yield metastore
+
+
+@pytest.fixture
+async def postgres(postgres_url: str) -> AsyncIterator[Metastore]:
+    async with with_table(Metastore(postgres_url, pool_size=3)) as metastore:
+        yield metastore
+
+
+@pytest.fixture(params=[Kind.SQLITE, Kind.POSTGRESQL])
+async def metastore(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
+) -> AsyncIterator[Metastore]:
+    if request.param is Kind.SQLITE:
+        async with with_table(Metastore(f"sqlite:///{tmp_path}/flowd.db")) as metastore:
+            yield metastore
+        return
+    async with postgres_server.database() as url:
+        async with with_table(Metastore(url, pool_size=3)) as metastore:
+            yield metastore
+
+
+@asynccontextmanager
+async def with_table(metastore: Metastore) -> AsyncIterator[Metastore]:
+    """A metastore with a table `note`, from which no connection is left out at the end."""
+    async with metastore.transaction() as connection:
+        await connection.execute(text("CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT)"))
+    yield metastore
+    assert metastore.pooled_out == 0
+    await metastore.close()
+
+
+async def write(metastore: Metastore, key: int, body: str = "") -> None:
+    async with metastore.transaction() as connection:
+        await connection.execute(text("INSERT INTO note VALUES (:key, :body)"), {"key": key, "body": body})
+
+
+async def count(metastore: Metastore) -> int:
+    async with metastore.reading() as connection:
+        return int((await connection.execute(text("SELECT COUNT(*) FROM note"))).scalar_one())
+
+
+async def test_a_transaction_is_committed_at_its_end_and_rolled_back_by_an_exception(metastore: Metastore) -> None:
+    await write(metastore, 1)
+
+    with pytest.raises(ZeroDivisionError):
+        async with metastore.transaction() as connection:
+            await connection.execute(text("INSERT INTO note VALUES (2, '')"))
+            raise ZeroDivisionError
+
+    assert await count(metastore) == 1
+
+
+async def test_an_error_in_the_statement_is_not_taken_for_an_absent_metastore(metastore: Metastore) -> None:
+    await write(metastore, 1)
+
+    with pytest.raises(IntegrityError):
+        await write(metastore, 1)
+    with pytest.raises((OperationalError, ProgrammingError)):
+        async with metastore.transaction() as connection:
+            await connection.execute(text("SELECT * FROM nothing"))
+
+
+@pytest.mark.parametrize("error", [TimeoutError("mine"), FileNotFoundError("mine")])
+async def test_the_callers_own_errors_pass_through_untouched(metastore: Metastore, error: Exception) -> None:
+    with pytest.raises(type(error), match="mine"):
+        async with metastore.transaction():
+            raise error
+
+
+async def test_nothing_can_be_written_while_reading(metastore: Metastore) -> None:
+    with pytest.raises(Exception, match=r"read-?only"):
+        async with metastore.reading() as connection:
+            await connection.execute(text("INSERT INTO note VALUES (1, '')"))
+
+    assert await count(metastore) == 0
+
+
+async def test_a_reader_sees_one_moment_and_waits_for_no_writer(metastore: Metastore) -> None:
+    await write(metastore, 1)
+
+    async with metastore.reading() as reader:
+        before = (await reader.execute(text("SELECT COUNT(*) FROM note"))).scalar_one()
+        async with metastore.transaction() as writer:
+            await writer.execute(text("INSERT INTO note VALUES (2, '')"))
+            during = (await reader.execute(text("SELECT COUNT(*) FROM note"))).scalar_one()
+        after = (await reader.execute(text("SELECT COUNT(*) FROM note"))).scalar_one()
+
+    assert (before, during, after) == (1, 1, 1)
+    assert await count(metastore) == 2
+
+
+async def test_a_cancelled_transaction_leaves_nothing_behind(metastore: Metastore) -> None:
+    begun = asyncio.Event()
+
+    async def hang() -> None:
+        async with metastore.transaction() as connection:
+            await connection.execute(text("INSERT INTO note VALUES (7, '')"))
+            begun.set()
+            await asyncio.Event().wait()
+
+    hanging = asyncio.create_task(hang())
+    await begun.wait()
+    hanging.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hanging
+
+    assert metastore.pooled_out == 0
+    await write(metastore, 7)
+
+
+async def test_two_writers_take_turns(metastore: Metastore) -> None:
+    async def add() -> None:
+        async with metastore.transaction() as connection:
+            await connection.execute(text("UPDATE note SET id = id + 1"))
+
+    await write(metastore, 0)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(10):
+            group.create_task(add())
+
+    async with metastore.reading() as connection:
+        assert (await connection.execute(text("SELECT id FROM note"))).scalar_one() == 10
+
+
+async def test_a_cancelled_statement_frees_its_connection_and_its_lock(postgres: Metastore) -> None:
+    started = asyncio.Event()
+
+    async def hang() -> None:
+        async with postgres.transaction() as connection:
+            await connection.execute(text("INSERT INTO note VALUES (1, '')"))
+            started.set()
+            await connection.execute(text("SELECT pg_sleep(50)"))
+
+    hanging = asyncio.create_task(hang())
+    await started.wait()
+    await asyncio.sleep(0)
+    hanging.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hanging
+
+    assert postgres.pooled_out == 0
+    async with asyncio.timeout(10):
+        await write(postgres, 1)
+
+
+async def test_a_terminated_backend_is_unavailable_once_and_then_replaced(postgres: Metastore) -> None:
+    with pytest.raises(MetastoreUnavailable, match="did not answer"):
+        async with postgres.transaction() as connection:
+            await connection.execute(text("INSERT INTO note VALUES (1, '')"))
+            await terminate_others(postgres)
+            await connection.execute(text("INSERT INTO note VALUES (2, '')"))
+
+    assert await postgres.retrying(lambda: count(postgres)) == 0
+
+
+@pytest.fixture
+async def wire(postgres_server: PostgresServer) -> AsyncIterator[TcpProxy]:
+    """A wire to the PostgreSQL server that can be cut."""
+    parts = urlsplit(postgres_server.url)
+    async with TcpProxy(str(parts.hostname), parts.port or 5432) as proxy:
+        yield proxy
+
+
+def through(wire: TcpProxy, url: str) -> str:
+    parts = urlsplit(url)
+    who = parts.netloc.rpartition("@")[0]
+    return urlunsplit(parts._replace(netloc=f"{who}@127.0.0.1:{wire.port}"))
+
+
+async def test_a_cut_wire_is_unavailable_and_heals_by_itself(wire: TcpProxy, postgres_url: str) -> None:
+    async with with_table(Metastore(through(wire, postgres_url), pool_size=2)) as metastore:
+        with pytest.raises(MetastoreUnavailable):
+            async with metastore.transaction() as tx:
+                await tx.execute(text("INSERT INTO note VALUES (1, '')"))
+                await wire.sever()
+                await tx.execute(text("INSERT INTO note VALUES (2, '')"))
+        await wire.refuse()
+        with pytest.raises(MetastoreUnavailable):
+            await metastore.retrying(lambda: count(metastore))
+        await wire.heal()
+
+        assert await metastore.retrying(lambda: count(metastore)) == 0
+
+
+async def test_a_wire_cut_at_the_commit_is_unavailable(wire: TcpProxy, postgres_url: str) -> None:
+    async with with_table(Metastore(through(wire, postgres_url), pool_size=2)) as metastore:
+        with pytest.raises(MetastoreUnavailable):
+            async with metastore.transaction() as tx:
+                await tx.execute(text("INSERT INTO note VALUES (1, '')"))
+                await wire.sever()
+
+
+async def test_a_server_that_says_nothing_any_more_holds_nobody_for_ever(
+    wire: TcpProxy, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowd.db.engine.STATEMENT_SECONDS", 0.3)
+    async with with_table(Metastore(through(wire, postgres_url), pool_size=1)) as metastore:
+        async with asyncio.timeout(20):
+            with pytest.raises(MetastoreUnavailable):
+                async with metastore.transaction() as tx:
+                    await tx.execute(text("INSERT INTO note VALUES (1, '')"))
+                    wire.blackhole()
+                    await tx.execute(text("INSERT INTO note VALUES (2, '')"))
+        await wire.heal()
+
+        assert await count(metastore) == 0
+
+
+async def terminate_others(metastore: Metastore) -> None:
+    async with metastore.transaction() as connection:
+        await connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+
+
+async def test_the_loser_of_a_deadlock_may_try_again(postgres: Metastore) -> None:
+    await write(postgres, 1)
+    await write(postgres, 2)
+    both = asyncio.Barrier(2)
+
+    async def lock(first: int, second: int) -> str:
+        try:
+            async with postgres.transaction() as connection:
+                await connection.execute(text("UPDATE note SET body = '' WHERE id = :key"), {"key": first})
+                await both.wait()
+                await connection.execute(text("UPDATE note SET body = '' WHERE id = :key"), {"key": second})
+        except MetastoreUnavailable as error:
+            return str(error)
+        return "committed"
+
+    outcomes = sorted(await asyncio.gather(lock(1, 2), lock(2, 1)))
+
+    assert outcomes[0] == "committed"
+    assert "deadlock" in outcomes[1]
+
+
+async def test_a_lock_that_is_not_given_in_time_is_unavailable(postgres: Metastore) -> None:
+    await write(postgres, 1)
+
+    async with postgres.transaction() as holder:
+        await holder.execute(text("UPDATE note SET body = 'held'"))
+        with pytest.raises(MetastoreUnavailable, match="lock timeout"):
+            async with postgres.transaction() as waiter:
+                await waiter.execute(text("SET LOCAL lock_timeout = '50ms'"))
+                await waiter.execute(text("UPDATE note SET body = 'mine'"))
+
+
+async def test_a_statement_past_its_deadline_gives_up_its_connection(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowd.db.engine.STATEMENT_SECONDS", 0.2)
+    metastore = Metastore(postgres_url, pool_size=1)
+
+    with pytest.raises(MetastoreUnavailable, match="TimeoutError"):
+        async with metastore.transaction() as connection:
+            await connection.execute(text("SELECT pg_sleep(20)"))
+
+    async with metastore.reading() as connection:
+        assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+    assert metastore.pooled_out == 0
+    await metastore.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://flowd:hunter2@127.0.0.1:1/flowd",
+        "postgresql://nobody:hunter2@127.0.0.1:5432/no_such_database",
+        "sqlite:////proc/flowd.db",
+    ],
+)
+async def test_a_database_that_cannot_be_connected_to_is_unavailable_and_named_without_its_password(url: str) -> None:
+    metastore = Metastore(url)
+
+    with pytest.raises(MetastoreUnavailable) as raised:
+        await write(metastore, 1)
+
+    await metastore.close()
+    assert "hunter2" not in str(raised.value)
+    assert url.split("//")[1].split(":")[0].split("@")[0] in str(raised.value)
+
+
+async def test_a_busy_sqlite_file_is_unavailable(sqlite: Metastore, tmp_path: Path) -> None:
+    other = Metastore(f"sqlite:///{tmp_path}/new/folder/flowd.db")
+
+    async with sqlite.transaction():
+        with pytest.raises(MetastoreUnavailable, match="locked"):
+            async with other.reading() as connection:
+                await connection.execute(text("PRAGMA query_only = OFF"))
+                await connection.execute(text("PRAGMA busy_timeout = 10"))
+                await connection.execute(text("INSERT INTO note VALUES (1, '')"))
+
+    assert other.pooled_out == 0
+    await other.close()
+
+
+async def test_retrying_gives_up_after_its_tries(sqlite: Metastore) -> None:
+    calls = 0
+
+    async def lose() -> None:
+        nonlocal calls
+        calls += 1
+        raise MetastoreUnavailable("lost against another transaction")
+
+    with pytest.raises(MetastoreUnavailable, match="lost"):
+        await sqlite.retrying(lose, tries=2)
+
+    assert calls == 2
+
+
+async def test_closing_twice_and_closing_unused_are_harmless(tmp_path: Path) -> None:
+    metastore = Metastore(f"sqlite:///{tmp_path}/flowd.db")
+
+    await metastore.close()
+    await metastore.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "driver", "kind"),
+    [
+        ("sqlite:///flowd.db", "sqlite+aiosqlite", Kind.SQLITE),
+        ("sqlite+pysqlite:////var/flowd.db", "sqlite+aiosqlite", Kind.SQLITE),
+        ("postgres://flowd@db/flowd", "postgresql+asyncpg", Kind.POSTGRESQL),
+        ("postgresql+psycopg2://flowd@db/flowd", "postgresql+asyncpg", Kind.POSTGRESQL),
+        ("mariadb://flowd@db/flowd", "mysql+asyncmy", Kind.MYSQL),
+    ],
+)
+def test_a_url_is_given_the_asynchronous_driver(url: str, driver: str, kind: Kind) -> None:
+    normalised, found = normalise(url)
+
+    assert (normalised.drivername, found) == (driver, kind)
+
+
+def test_the_libpq_spelling_of_tls_is_understood() -> None:
+    url, _ = normalise("postgresql://flowd@db/flowd?sslmode=require")
+
+    assert dict(url.query) == {"ssl": "require"}
+
+
+@pytest.mark.parametrize(
+    "url", ["oracle://flowd:hunter2@db/flowd", "hunter2", "postgresql://u:hunter2@db:port/x", "sqlite://", ""]
+)
+def test_a_url_of_no_known_database_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(InvalidInput, match="the metastore's URL") as raised:
+        normalise(url)
+
+    assert "hunter2" not in str(raised.value)

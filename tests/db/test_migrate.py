@@ -1,0 +1,206 @@
+"""The schema's revisions: what they make is what tables.py says, whoever runs them and how many at once."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, inspect, text
+
+from flowd.db import migrate
+from flowd.db.dialect import Kind
+from flowd.db.engine import Metastore
+from flowd.db.migrate import SCRIPTS, downgrade, reset, upgrade
+from flowd.db.revisions import HEAD, REVISIONS, SchemaState, current
+from flowd.db.tables import metadata
+from flowd.domain.errors import Conflict, InvalidInput
+from tests.support.services import PostgresServer
+
+
+@pytest.fixture(params=[Kind.SQLITE, Kind.POSTGRESQL])
+async def metastore(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
+) -> AsyncIterator[Metastore]:
+    if request.param is Kind.SQLITE:
+        empty = Metastore(f"sqlite:///{tmp_path}/flowd.db")
+        yield empty
+        await empty.close()
+        return
+    async with postgres_server.database() as url:
+        empty = Metastore(url, pool_size=3)
+        yield empty
+        await empty.close()
+
+
+async def differences(metastore: Metastore) -> list[Any]:
+    def compare(connection: Connection) -> list[Any]:
+        return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
+
+    async with metastore.reading() as tx:
+        return await tx.connection.run_sync(compare)
+
+
+async def execute(metastore: Metastore, statement: str) -> list[Any]:
+    async with metastore.transaction() as tx:
+        result = await tx.execute(statement)
+        return list(result) if result.returns_rows else []
+
+
+def test_the_list_of_revisions_is_the_one_on_disk() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    on_disk = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+    assert tuple(reversed(on_disk)) == REVISIONS
+
+
+async def test_an_upgrade_of_an_empty_database_brings_it_to_the_head(metastore: Metastore) -> None:
+    before = await current(metastore)
+    after = await upgrade(metastore)
+
+    assert (before.state, before.found) == (SchemaState.EMPTY, None)
+    assert (after.state, after.found) == (SchemaState.UP_TO_DATE, HEAD)
+
+
+async def test_an_upgrade_makes_what_the_tables_say_on_postgresql(postgres_url: str) -> None:
+    metastore = Metastore(postgres_url)
+
+    await upgrade(metastore)
+
+    assert await differences(metastore) == []
+    await metastore.close()
+
+
+async def test_an_upgrade_makes_what_the_tables_say_on_sqlite_down_to_the_last_check_and_index(tmp_path: Path) -> None:
+    metastore = Metastore(f"sqlite:///{tmp_path}/migrated.db")
+    await upgrade(metastore)
+    await metastore.close()
+    plain = create_engine(f"sqlite:///{tmp_path}/plain.db")
+    metadata.create_all(plain)
+    plain.dispose()
+
+    migrated, wanted = schema_of(tmp_path / "migrated.db"), schema_of(tmp_path / "plain.db")
+
+    assert migrated == wanted
+    assert any("WHERE" in statement for parts in wanted.values() for statement in parts)
+
+
+def schema_of(path: Path) -> dict[str, list[str]]:
+    """The parts of every CREATE statement, in no order, for each table and index."""
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name <> 'alembic_version'")
+        )
+        schema = {name: sorted(re.split(r",\s*\n", sql.strip().removesuffix(")").strip())) for name, sql in rows}
+    engine.dispose()
+    return {
+        name: sorted(re.sub(r"\s+", " ", part.partition("(\n")[2] or part).strip() for part in parts)
+        for name, parts in schema.items()
+    }
+
+
+async def test_airflows_default_pool_is_there(metastore: Metastore) -> None:
+    await upgrade(metastore)
+
+    assert [tuple(row) for row in await execute(metastore, "SELECT name, slots FROM pool")] == [("default_pool", 128)]
+
+
+async def test_a_downgrade_to_base_leaves_no_table(metastore: Metastore) -> None:
+    await upgrade(metastore)
+
+    status = await downgrade(metastore, "base")
+
+    assert status.state is SchemaState.EMPTY
+    async with metastore.reading() as tx:
+        tables = await tx.connection.run_sync(lambda connection: inspect(connection).get_table_names())
+    assert tables == ["alembic_version"]
+
+
+async def test_a_second_upgrade_changes_nothing(metastore: Metastore) -> None:
+    await upgrade(metastore)
+    await execute(metastore, "INSERT INTO variable (name, value) VALUES ('a', 'b')")
+
+    assert (await upgrade(metastore)).state is SchemaState.UP_TO_DATE
+    assert len(await execute(metastore, "SELECT * FROM variable")) == 1
+
+
+async def test_a_reset_empties_every_table(metastore: Metastore) -> None:
+    await upgrade(metastore)
+    await execute(metastore, "INSERT INTO variable (name, value) VALUES ('a', 'b')")
+
+    assert (await reset(metastore)).state is SchemaState.UP_TO_DATE
+    assert await execute(metastore, "SELECT * FROM variable") == []
+
+
+async def test_processes_that_upgrade_at_the_same_time_take_turns(metastore: Metastore) -> None:
+    url = metastore.url.render_as_string(hide_password=False)
+    others = [Metastore(url) for _ in range(3)]
+
+    statuses = await asyncio.gather(*(upgrade(one) for one in others))
+
+    assert {status.state for status in statuses} == {SchemaState.UP_TO_DATE}
+    for one in others:
+        await one.close()
+
+
+@pytest.mark.parametrize(
+    ("revision", "state"),
+    [("0999", SchemaState.AHEAD), ("22ed7efa9da2", SchemaState.FOREIGN)],
+)
+async def test_a_schema_that_is_newer_or_not_ours_is_left_alone(
+    metastore: Metastore, revision: str, state: SchemaState
+) -> None:
+    await upgrade(metastore)
+    await execute(metastore, f"UPDATE alembic_version SET version_num = '{revision}'")
+
+    assert (await current(metastore)).state is state
+    for action in (upgrade, reset):
+        with pytest.raises(Conflict, match=revision):
+            await action(metastore)
+
+
+async def test_tables_of_our_names_without_a_revision_are_somebody_elses(metastore: Metastore) -> None:
+    await execute(metastore, "CREATE TABLE dag_run (id INTEGER)")
+
+    assert (await current(metastore)).state is SchemaState.FOREIGN
+    with pytest.raises(Conflict, match="a database of its own"):
+        await upgrade(metastore)
+
+
+async def test_an_older_revision_is_behind(metastore: Metastore, monkeypatch: pytest.MonkeyPatch) -> None:
+    await upgrade(metastore)
+    monkeypatch.setattr("flowd.db.revisions.HEAD", "0002")
+
+    status = await current(metastore)
+
+    assert status.state is SchemaState.BEHIND
+    assert "flowd db migrate" in str(status)
+
+
+async def test_a_revision_that_does_not_exist_is_refused(metastore: Metastore) -> None:
+    with pytest.raises(InvalidInput, match="wanted one of base, 0001"):
+        await downgrade(metastore, "0815")
+
+
+async def test_a_failing_revision_leaves_the_database_as_it_was(
+    metastore: Metastore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "migrations"
+    (broken / "versions").mkdir(parents=True)
+    (broken / "env.py").write_text((SCRIPTS / "env.py").read_text())
+    baseline = (SCRIPTS / "versions" / "v0001_baseline.py").read_text()
+    assert "op.bulk_insert(" in baseline
+    (broken / "versions" / "v0001.py").write_text(baseline.replace("op.bulk_insert(", "op.no_such_operation("))
+    monkeypatch.setattr(migrate, "SCRIPTS", broken)
+
+    with pytest.raises(AttributeError):
+        await upgrade(metastore)
+
+    assert (await current(metastore)).state is SchemaState.EMPTY

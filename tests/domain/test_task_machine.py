@@ -1,0 +1,337 @@
+"""The state machine of a task instance: every edge, every refusal, and what holds under any sequence of events."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from flowd.domain.errors import IllegalTransition, StaleClaim
+from flowd.domain.ids import ClaimToken, TaskId
+from flowd.domain.states import FINISHED, WAITING, TaskState
+from flowd.domain.task_events import (
+    Cancelled,
+    CancelRequested,
+    Claimed,
+    Cleared,
+    CompletedWithoutWork,
+    Decided,
+    Failed,
+    Interrupted,
+    Lost,
+    Marked,
+    Queued,
+    ReportEvent,
+    Rescheduled,
+    RunStopped,
+    Scheduled,
+    Skipped,
+    Succeeded,
+    TaskEvent,
+)
+from flowd.domain.task_instance import TaskInstance
+from flowd.domain.task_machine import MAX_LOST, transition
+from flowd.domain.task_spec import OnLost
+from tests.support.specs import LEASE, NOW, OTHER_TOKEN, TOKEN, an_instance
+
+WAIT = timedelta(minutes=5)
+S = TaskState
+UNFINISHED = set(S) - FINISHED
+NO_TRY_LEFT, TRIES_LEFT = 0, 3
+
+# Event, the states it is legal in, and where it leads; where that depends on the instance, tests of its own follow.
+EDGES: list[tuple[TaskEvent, set[TaskState], TaskState]] = [
+    (Scheduled(), {S.NONE, *WAITING}, S.SCHEDULED),
+    (Decided(S.SKIPPED), {S.NONE}, S.SKIPPED),
+    (Decided(S.UPSTREAM_FAILED), {S.NONE}, S.UPSTREAM_FAILED),
+    (Decided(S.REMOVED), {S.NONE}, S.REMOVED),
+    (CompletedWithoutWork(), {S.NONE}, S.SUCCESS),
+    (Queued(), {S.SCHEDULED}, S.QUEUED),
+    (Claimed(1, TOKEN, "worker1", LEASE), {S.QUEUED}, S.RUNNING),
+    (Succeeded(TOKEN), {S.RUNNING}, S.SUCCESS),
+    (Skipped(TOKEN), {S.RUNNING}, S.SKIPPED),
+    (Failed(TOKEN, WAIT), {S.RUNNING}, S.UP_FOR_RETRY),
+    (Failed(TOKEN, WAIT, is_retry_allowed=False), {S.RUNNING}, S.FAILED),
+    (Rescheduled(TOKEN, WAIT), {S.RUNNING}, S.UP_FOR_RESCHEDULE),
+    (Interrupted(TOKEN), {S.RUNNING}, S.UP_FOR_RETRY),
+    (Lost(TOKEN, OnLost.RETRY, WAIT), {S.RUNNING}, S.UP_FOR_RETRY),
+    (Lost(TOKEN, OnLost.FAIL, WAIT), {S.RUNNING}, S.FAILED),
+    (Cancelled(TOKEN), {S.RUNNING}, S.FAILED),
+    (CancelRequested(), {S.RUNNING}, S.RUNNING),
+    (CancelRequested(), UNFINISHED - {S.RUNNING}, S.FAILED),
+    (Cleared(0), set(S), S.NONE),
+    (Marked(S.SUCCESS), set(S), S.SUCCESS),
+    (Marked(S.FAILED), set(S), S.FAILED),
+    (Marked(S.SKIPPED), set(S), S.SKIPPED),
+    (RunStopped(S.FAILED), UNFINISHED, S.FAILED),
+    (RunStopped(S.SKIPPED), UNFINISHED, S.SKIPPED),
+    (RunStopped(S.SUCCESS), UNFINISHED, S.SUCCESS),
+]
+REPORTS: list[ReportEvent] = [
+    Succeeded(TOKEN),
+    Skipped(TOKEN),
+    Failed(TOKEN, WAIT),
+    Rescheduled(TOKEN, WAIT),
+    Interrupted(TOKEN),
+    Lost(TOKEN, OnLost.RETRY, WAIT),
+    Cancelled(TOKEN),
+]
+
+
+def legal_from(event: TaskEvent) -> set[TaskState]:
+    return {state for edge, states, _ in EDGES if edge == event for state in states}
+
+
+@pytest.mark.parametrize("state", S)
+@pytest.mark.parametrize(("event", "states", "target"), EDGES)
+def test_only_the_edges_of_the_graph_are_followed(
+    event: TaskEvent, states: set[TaskState], target: TaskState, state: TaskState
+) -> None:
+    before = an_instance(state, max_tries=TRIES_LEFT, version=7)
+
+    if state in states:
+        after = transition(before, event, NOW)
+        assert (after.state, after.version) == (target, 8)
+    elif state not in legal_from(event):
+        with pytest.raises(IllegalTransition):
+            transition(before, event, NOW)
+
+
+def test_every_kind_of_event_is_among_the_edges() -> None:
+    assert {type(event) for event, _, _ in EDGES} == set(TaskEvent.__args__)
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.cause)
+def test_a_report_with_a_stale_token_is_refused(report: ReportEvent) -> None:
+    with pytest.raises(StaleClaim, match=f"^etl.load: {report.cause} under token {OTHER_TOKEN}, but {TOKEN} holds it$"):
+        transition(an_instance(S.RUNNING), replace(report, token=OTHER_TOKEN), NOW)
+
+
+@pytest.mark.parametrize("try_number", [1, 3])
+def test_a_claim_of_another_try_is_refused(try_number: int) -> None:
+    with pytest.raises(StaleClaim, match=f"^etl.load: claim of try {try_number}, but try 2 is queued$"):
+        transition(an_instance(S.QUEUED, try_number=2), Claimed(try_number, TOKEN, "worker1", LEASE), NOW)
+
+
+def test_a_second_claim_of_the_same_try_is_refused() -> None:
+    running = transition(an_instance(S.QUEUED), Claimed(1, TOKEN, "worker1", LEASE), NOW)
+
+    with pytest.raises(IllegalTransition, match=r"^etl.load: claimed is for state queued; it is running$"):
+        transition(running, Claimed(1, OTHER_TOKEN, "worker2", LEASE), NOW)
+
+
+@pytest.mark.parametrize(
+    ("event", "outcome", "wanted"),
+    [
+        (Decided(S.FAILED), "failed", "removed, skipped, upstream_failed"),
+        (Marked(S.UPSTREAM_FAILED), "upstream_failed", "failed, skipped, success"),
+        (RunStopped(S.RUNNING), "running", "failed, skipped, success"),
+    ],
+)
+def test_an_outcome_that_an_event_cannot_bring_is_refused(event: TaskEvent, outcome: str, wanted: str) -> None:
+    with pytest.raises(IllegalTransition, match=f"^etl.load: cannot end as {outcome}; wanted {wanted}$"):
+        transition(an_instance(), event, NOW)
+
+
+def test_a_claim_holds_token_worker_and_lease() -> None:
+    running = transition(an_instance(S.QUEUED), Claimed(1, TOKEN, "worker1", LEASE), NOW)
+
+    assert (running.token, running.worker, running.lease_until) == (TOKEN, "worker1", NOW + LEASE)
+    assert running.started_at == NOW
+
+
+@pytest.mark.parametrize(("retries", "tries"), [(0, 1), (1, 2), (3, 4)])
+def test_a_task_that_always_fails_is_tried_once_more_than_its_retries(retries: int, tries: int) -> None:
+    assert tries_until_failed(an_instance(max_tries=retries)) == tries
+
+
+def test_a_cleared_task_has_all_its_retries_again() -> None:
+    spent = an_instance(S.FAILED, try_number=4, max_tries=3, lost=2, skips=("report",))
+
+    cleared = transition(spent, Cleared(retries=2), NOW)
+
+    assert (cleared.lost, cleared.skips, cleared.needs_propagation) == (0, (), False)
+    assert tries_until_failed(cleared) == 4 + 1 + 2
+
+
+@pytest.mark.parametrize("report", [Rescheduled(TOKEN, WAIT), Interrupted(TOKEN), Lost(TOKEN, OnLost.RETRY, WAIT)])
+def test_a_try_that_did_not_fail_uses_no_retry(report: ReportEvent) -> None:
+    waiting = transition(an_instance(S.RUNNING, max_tries=1), report, NOW)
+
+    assert tries_until_failed(waiting) == 1 + 2
+
+
+def tries_until_failed(instance: TaskInstance) -> int:
+    while instance.state is not S.FAILED:
+        instance = transition(transition(instance, Scheduled(), NOW), Queued(), NOW)
+        instance = transition(instance, Claimed(instance.try_number, TOKEN, "worker1", LEASE), NOW)
+        instance = transition(instance, Failed(TOKEN, WAIT), NOW)
+    return instance.try_number
+
+
+def test_a_task_that_has_killed_enough_workers_fails_whatever_its_retries() -> None:
+    instance = an_instance(S.RUNNING, max_tries=99)
+    for _ in range(MAX_LOST):
+        waiting = transition(instance, Lost(TOKEN, OnLost.RETRY, WAIT), NOW)
+        instance = replace(waiting, state=S.RUNNING, token=TOKEN, lease_until=NOW)
+
+    failed = transition(instance, Lost(TOKEN, OnLost.RETRY, WAIT), NOW)
+
+    assert (waiting.state, failed.state, failed.lost) == (S.UP_FOR_RETRY, S.FAILED, MAX_LOST + 1)
+
+
+@pytest.mark.parametrize(
+    ("report", "not_before"),
+    [
+        (Failed(TOKEN, WAIT), NOW + WAIT),
+        (Rescheduled(TOKEN, WAIT), NOW + WAIT),
+        (Lost(TOKEN, OnLost.RETRY, WAIT), NOW + WAIT),
+        (Interrupted(TOKEN), NOW),
+    ],
+)
+def test_a_waiting_task_knows_when_it_goes_on(report: ReportEvent, not_before: object) -> None:
+    waiting = transition(an_instance(S.RUNNING, max_tries=1), report, NOW)
+
+    assert waiting.not_before == not_before
+    assert transition(waiting, Scheduled(), NOW).not_before is None
+
+
+@pytest.mark.parametrize(
+    "report", [report for report in REPORTS if not isinstance(report, Succeeded | Skipped)], ids=lambda one: one.cause
+)
+def test_a_try_that_was_asked_to_stop_is_never_followed_by_another(report: ReportEvent) -> None:
+    asked = transition(an_instance(S.RUNNING, max_tries=TRIES_LEFT), CancelRequested(), NOW)
+
+    assert asked.is_cancel_requested
+    assert transition(asked, report, NOW).state is S.FAILED
+
+
+@pytest.mark.parametrize("report", [Succeeded(TOKEN), Skipped(TOKEN)])
+def test_a_try_that_ended_well_before_it_could_be_stopped_has_ended_well(report: ReportEvent) -> None:
+    asked = transition(an_instance(S.RUNNING), CancelRequested(), NOW)
+
+    assert transition(asked, report, NOW).state is not S.FAILED
+
+
+@pytest.mark.parametrize(
+    "intervention", [Cleared(0), Marked(S.SUCCESS), RunStopped(S.FAILED)], ids=lambda one: one.cause
+)
+def test_an_intervention_fences_the_process_that_runs(intervention: TaskEvent) -> None:
+    after = transition(an_instance(S.RUNNING), intervention, NOW)
+
+    assert (after.token, after.lease_until) == (None, None)
+    for report in REPORTS:
+        with pytest.raises(IllegalTransition):
+            transition(after, report, NOW)
+
+
+def test_a_branch_keeps_what_it_decided_against_for_its_downstreams() -> None:
+    ended = transition(an_instance(S.RUNNING), Succeeded(TOKEN, skips=(TaskId("report"),)), NOW)
+
+    assert (ended.skips, ended.needs_propagation) == (("report",), True)
+
+
+class AnyEvents(RuleBasedStateMachine):
+    """One instance under any sequence of events, legal or not; what is refused changes nothing."""
+
+    @initialize(retries=st.integers(0, 2))
+    def create(self, retries: int) -> None:
+        self.instance = an_instance(max_tries=retries)
+        self.transitions = 0
+        self.token_of_try: dict[int, ClaimToken] = {}
+
+    def meet(self, event: TaskEvent) -> None:
+        before = self.instance
+        try:
+            after = transition(before, event, NOW)
+        except (IllegalTransition, StaleClaim):
+            return
+        assert after.version == before.version + 1
+        assert after.try_number == before.try_number + isinstance(event, Queued)
+        assert not before.state.is_finished or isinstance(event, Cleared | Marked)
+        assert after.needs_propagation == after.state.is_finished
+        edges = {(state, target) for edge, states, target in EDGES if type(edge) is type(event) for state in states}
+        # A user's wish to stop, and a spent budget, turn every wait into an end.
+        edges |= {(state, S.FAILED) for state, target in edges if state is S.RUNNING and target in WAITING}
+        assert (before.state, after.state) in edges
+        self.instance = after
+        self.transitions += 1
+
+    @rule(
+        event=st.sampled_from(
+            [Scheduled(), Queued(), CompletedWithoutWork(), CancelRequested()]
+            + [Decided(state) for state in S]
+            + [RunStopped(state) for state in S]
+            + [Marked(state) for state in S]
+            + [Cleared(retries) for retries in range(3)]
+        )
+    )
+    def something_happens(self, event: TaskEvent) -> None:
+        self.meet(event)
+
+    # Without these two, random events would seldom lead as far as a claim.
+    @precondition(lambda self: self.instance.state in WAITING | {S.NONE})
+    @rule()
+    def its_turn_comes(self) -> None:
+        self.meet(Scheduled())
+        self.meet(Queued())
+
+    @precondition(lambda self: self.instance.state is S.QUEUED)
+    @rule(behind=st.sampled_from([0, 0, 0, 1]))
+    def a_worker_claims(self, behind: int) -> None:
+        try_number = self.instance.try_number - behind
+        token = ClaimToken(f"token {self.transitions}")
+
+        self.meet(Claimed(try_number, token, "worker1", LEASE))
+
+        if self.instance.token == token:
+            assert behind == 0
+            assert try_number not in self.token_of_try
+            self.token_of_try[try_number] = token
+
+    @precondition(lambda self: self.instance.token is not None)
+    @rule(report=st.sampled_from(REPORTS))
+    def the_holder_reports(self, report: ReportEvent) -> None:
+        assert self.instance.token is not None
+        version = self.instance.version
+        self.meet(replace(report, token=self.instance.token))
+        assert self.instance.version == version + 1
+
+    @precondition(lambda self: self.token_of_try)
+    @rule(report=st.sampled_from(REPORTS), data=st.data())
+    def a_former_holder_reports(self, report: ReportEvent, data: st.DataObject) -> None:
+        former = [token for token in self.token_of_try.values() if token != self.instance.token]
+        if not former:
+            return
+        before = self.instance
+        self.meet(replace(report, token=data.draw(st.sampled_from(former))))
+        assert self.instance is before
+
+    @precondition(lambda self: self.instance.needs_propagation)
+    @rule()
+    def its_downstreams_are_told(self) -> None:
+        self.instance = replace(self.instance, needs_propagation=False)
+
+    @invariant()
+    def token_and_lease_are_held_exactly_while_running(self) -> None:
+        is_running = self.instance.state is S.RUNNING
+        assert (self.instance.token is not None) == (self.instance.lease_until is not None) == is_running
+        assert is_running or not self.instance.is_cancel_requested
+
+    @invariant()
+    def tries_keep_to_the_budget(self) -> None:
+        assert self.instance.try_number <= self.instance.max_tries + 1
+
+    @invariant()
+    def a_time_to_go_on_is_known_exactly_while_waiting(self) -> None:
+        assert (self.instance.not_before is not None) == (self.instance.state in WAITING)
+
+    @invariant()
+    def versions_are_contiguous(self) -> None:
+        assert self.instance.version == self.transitions
+
+
+TestAnyEvents = AnyEvents.TestCase
+TestAnyEvents.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)

@@ -1,0 +1,74 @@
+"""Timetable specs survive JSON and refuse what could never run."""
+
+from datetime import timedelta
+from json import dumps, loads
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowd.domain.errors import InvalidSchedule
+from flowd.domain.timetable import (
+    ContinuousTimetable,
+    CronDataIntervalTimetable,
+    CronTriggerTimetable,
+    DeltaDataIntervalTimetable,
+    DeltaTriggerTimetable,
+    NullTimetable,
+    OnceTimetable,
+    TimetableSpec,
+    timetable_from_json,
+)
+
+expressions = st.sampled_from(["0 0 * * *", "*/15 * * * *", "0 0 * * * 30", "0 0 L * *"])
+zones = st.sampled_from(["UTC", "Europe/Zurich", "America/New_York"])
+deltas = st.timedeltas(timedelta(microseconds=1), timedelta(days=10_000))
+intervals = st.timedeltas(timedelta(0), timedelta(days=10_000))
+specs: st.SearchStrategy[TimetableSpec] = st.one_of(
+    st.sampled_from([NullTimetable(), OnceTimetable(), ContinuousTimetable()]),
+    st.builds(CronDataIntervalTimetable, expressions, zones),
+    st.builds(CronTriggerTimetable, expressions, zones, intervals),
+    st.builds(DeltaDataIntervalTimetable, deltas),
+    st.builds(DeltaTriggerTimetable, deltas, intervals),
+)
+
+
+@given(specs)
+def test_a_spec_survives_json(spec: TimetableSpec) -> None:
+    assert timetable_from_json(loads(dumps(spec.to_json()))) == spec
+
+
+@pytest.mark.parametrize("data", [{}, {"kind": "lunar"}, {"kind": "cron_trigger", "expression": "0 0 * * *"}])
+def test_json_that_is_no_timetable_is_refused(data: dict[str, Any]) -> None:
+    with pytest.raises(InvalidSchedule, match=r"timetable \{.*\} is of no known kind or lacks a value"):
+        timetable_from_json(data)
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "America", "../etc/passwd", "europe\0zurich"])
+def test_an_unknown_time_zone_is_named_with_its_schedule_and_an_example(zone: str) -> None:
+    with pytest.raises(InvalidSchedule) as raised:
+        CronTriggerTimetable("0 6 * * *", zone)
+
+    assert str(raised.value) == (
+        f"schedule '0 6 * * *': unknown time zone {zone!r}; give an IANA name such as 'Europe/Zurich' or 'UTC'"
+    )
+
+
+@pytest.mark.parametrize("delta", [timedelta(0), timedelta(seconds=-1)])
+@pytest.mark.parametrize("kind", [DeltaTriggerTimetable, DeltaDataIntervalTimetable])
+def test_a_delta_that_is_not_positive_is_refused(
+    kind: type[DeltaTriggerTimetable] | type[DeltaDataIntervalTimetable], delta: timedelta
+) -> None:
+    with pytest.raises(InvalidSchedule, match="the time between two runs must be positive, such as timedelta"):
+        kind(delta)
+
+
+def test_a_negative_data_interval_is_refused() -> None:
+    with pytest.raises(InvalidSchedule, match=r"schedule '0 0 \* \* \*': its data interval .* is negative; give one"):
+        CronTriggerTimetable("0 0 * * *", "UTC", timedelta(days=-1))
+
+
+def test_a_cron_spec_checks_its_expression() -> None:
+    with pytest.raises(InvalidSchedule, match="bad hour"):
+        CronDataIntervalTimetable("0 24 * * *", "UTC")

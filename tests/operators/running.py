@@ -1,0 +1,27 @@
+"""Executing an operator in the context of a try, without a process."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowd.domain.assignment import RunContext
+from flowd.domain.ids import TaskId
+from flowd.sdk.base_operator import BaseOperator
+from flowd.sdk.context import Context, context_of, executing_in
+from flowd.sdk.supervisor import supervised_by
+from flowd.sdk.templates import render_fields
+from tests.support.specs import an_assignment
+from tests.support.task_server import TaskServer
+
+
+def context_for(task: BaseOperator, run: RunContext | None = None) -> Context:
+    """The context of the first try of `task`."""
+    fields: Mapping[str, Any] = {"run": run} if run else {}
+    return context_of(an_assignment(task_id=TaskId(task.task_id), **fields), task)
+
+
+def execute(task: BaseOperator, context: Context | None = None) -> Any:
+    """Render and execute `task`."""
+    context = context or context_for(task)
+    with supervised_by(TaskServer()), executing_in(context):
+        render_fields(task, context)
+        return task.execute(context)

@@ -1,0 +1,119 @@
+"""Backends: each queue backend behind the few acts that the conformance suite needs and the port does not have."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+import aio_pika
+from aio_pika.abc import AbstractConnection
+from aio_pika.exceptions import ChannelNotFoundEntity
+
+from flowd.domain.assignment import Assignment
+from flowd.queue.amqp.backend import AmqpQueue
+from flowd.queue.base import Delivery, Queue, Wakeups
+from flowd.queue.database import DatabaseQueue
+from flowd.queue.message import SigningKeys, read
+from flowd.queue.wakeups import InProcessWakeups
+from tests.queue.ledger import Ledger
+
+KEYS = SigningKeys.from_secrets(["the cluster's secret"])
+
+
+class Backend(ABC):
+    """One backend under test."""
+
+    @abstractmethod
+    def node(self) -> Queue:
+        """Return the queue as one more node has it."""
+
+    @abstractmethod
+    async def send(self, node: Queue, assignments: Sequence[Assignment]) -> Sequence[bool]:
+        """Do as the Dispatcher does: write to the ledger, then publish."""
+
+    @abstractmethod
+    async def lose_workers(self) -> None:
+        """Let the time pass after which the work of vanished workers is free again."""
+
+    @abstractmethod
+    def assignment(self, delivery: Delivery) -> Assignment:
+        """Return what `delivery` holds."""
+
+    def numbers(self, deliveries: Iterable[Delivery]) -> list[int]:
+        """Return the task instances' numbers, in order."""
+        return [self.assignment(delivery).instance for delivery in deliveries]
+
+
+class DatabaseBackend(Backend):
+    """The database queue over an in-memory ledger; its poll is so slow that only wake-ups can pass the tests."""
+
+    def __init__(self, wakeups: Wakeups | None = None) -> None:
+        self.ledger = Ledger()
+        self._wakeups = wakeups or InProcessWakeups()
+
+    def node(self) -> Queue:
+        return DatabaseQueue(
+            claim_next=self.ledger.claim_next,
+            give_up=self.ledger.give_up,
+            wakeups=self._wakeups,
+            poll_interval=timedelta(hours=1),
+        )
+
+    async def send(self, node: Queue, assignments: Sequence[Assignment]) -> Sequence[bool]:
+        self.ledger.queue(assignments)
+        return await node.publish(assignments)
+
+    async def lose_workers(self) -> None:
+        self.ledger.expire_leases()
+
+    def assignment(self, delivery: Delivery) -> Assignment:
+        assert delivery.body is None and delivery.claimed is not None
+        return delivery.claimed.assignment
+
+
+class AmqpBackend(Backend):
+    """RabbitMQ, with queue names of our own."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self.url = url
+        self.prefix = prefix
+
+    def node(self) -> Queue:
+        return AmqpQueue(self.url, KEYS, prefix=self.prefix)
+
+    async def send(self, node: Queue, assignments: Sequence[Assignment]) -> Sequence[bool]:
+        return await node.publish(assignments)
+
+    async def lose_workers(self) -> None:
+        """Nothing to wait for: the broker notices at once."""
+
+    def assignment(self, delivery: Delivery) -> Assignment:
+        assert delivery.body is not None and delivery.claimed is None
+        assignment = read(delivery.body, KEYS)
+        assert isinstance(assignment, Assignment)
+        return assignment
+
+    def broker_name(self, queue: str) -> str:
+        """Return what the broker calls `queue`."""
+        return f"{self.prefix}.tasks.{queue}"
+
+    async def wait_for_consumer(self, queue: str) -> None:
+        """Wait until `queue` exists and somebody consumes from it."""
+        async with await aio_pika.connect(self.url) as connection:
+            while not await _has_consumer(connection, self.broker_name(queue)):  # noqa: ASYNC110 (the broker tells nobody)
+                await asyncio.sleep(0.02)
+
+    async def delete(self, names: Iterable[str]) -> None:
+        """Delete queues by the broker's names; those that do not exist are nothing to it."""
+        async with await aio_pika.connect(self.url) as connection, await connection.channel() as channel:
+            for name in names:
+                await channel.queue_delete(name)
+
+
+async def _has_consumer(connection: AbstractConnection, name: str) -> bool:
+    try:
+        async with await connection.channel() as channel:
+            queue = await channel.declare_queue(name, passive=True)
+            return bool(queue.declaration_result.consumer_count)
+    except ChannelNotFoundEntity:
+        return False

@@ -1,0 +1,91 @@
+"""TaskServer: answers what a task process asks, from dicts, directly or over a socket."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowd.child.channel import Channel
+from flowd.child.frames import Decoder, Frame, encode
+
+
+@dataclass(slots=True)
+class TaskServer:
+    """What the metastore would hold: `xcoms` by (task id, key), and all frames that were received."""
+
+    xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    connections: dict[str, dict[str, Any]] = field(default_factory=dict)
+    previous: dict[str, str] = field(default_factory=dict)
+    rendered: dict[str, Any] = field(default_factory=dict)
+    refusals: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    result: dict[str, Any] | None = None
+
+    def request(self, op: str, **fields: Any) -> dict[str, Any]:
+        """Answer one request."""
+        self.asked.append(op)
+        if op in self.refusals:
+            return {"error": self.refusals[op]}
+        answer: dict[str, Any] = getattr(self, f"_{op}")(**fields)
+        return answer
+
+    @contextmanager
+    def channel(self) -> Iterator[Channel]:
+        """A channel to this server over a real socket, answered in a thread."""
+        ours, theirs = socket.socketpair()
+        thread = threading.Thread(target=self._serve, args=(theirs,))
+        thread.start()
+        try:
+            yield Channel(ours)
+        finally:
+            ours.close()
+            thread.join()
+
+    def _serve(self, sock: socket.socket) -> None:
+        decoder = Decoder()
+        with sock:
+            while received := sock.recv(65536):
+                for frame in decoder.feed(received):
+                    self._take(sock, frame)
+
+    def _take(self, sock: socket.socket, frame: Frame) -> None:
+        fields = {name: value for name, value in frame.items() if name not in ("op", "n")}
+        if frame["op"] == "result":
+            self.result = fields
+        else:
+            sock.sendall(encode({"n": frame["n"], **self.request(frame["op"], **fields)}))
+
+    def _xcom_push(self, key: str, value: Any) -> dict[str, Any]:
+        self.xcoms["(running)", key] = value
+        return {}
+
+    def _xcom_pull(self, task_ids: list[str] | None, key: str, **_: Any) -> dict[str, Any]:
+        entries = [
+            {"task_id": task_id, "map_index": -1, "run_id": "manual__1", "value": value}
+            for (task_id, pushed), value in self.xcoms.items()
+            if pushed == key and (task_ids is None or task_id in task_ids)
+        ]
+        return {"entries": entries}
+
+    def _variable_get(self, key: str) -> dict[str, Any]:
+        return {"found": key in self.variables, "value": self.variables.get(key)}
+
+    def _variable_set(self, key: str, value: str, description: str | None) -> dict[str, Any]:
+        self.variables[key] = value
+        return {}
+
+    def _variable_delete(self, key: str) -> dict[str, Any]:
+        return {"found": self.variables.pop(key, None) is not None}
+
+    def _connection_get(self, conn_id: str) -> dict[str, Any]:
+        return {"found": conn_id in self.connections, "connection": self.connections.get(conn_id)}
+
+    def _rendered(self, fields: dict[str, Any]) -> dict[str, Any]:
+        self.rendered = fields
+        return {}
+
+    def _context(self) -> dict[str, Any]:
+        return self.previous

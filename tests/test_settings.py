@@ -43,7 +43,7 @@ def load(
 
 def problems(folder: Path, given: Mapping[str, str] | None = None, **more: str) -> str:
     with pytest.raises(InvalidSettings) as raised:
-        load(folder, given, **more)
+        load(folder, {**(given or {}), **more})
     return str(raised.value)
 
 

@@ -1,6 +1,9 @@
 """run_task: from an assignment to a result, with a real DAG file and a real socket."""
 
+import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -219,12 +222,21 @@ def test_a_sigterm_cleans_up_and_leaves_the_outcome_to_its_sender(attempt: Attem
 
 
 def test_a_sigterm_reaches_what_a_bash_task_started(attempt: Attempt) -> None:
-    with pytest.raises(SystemExit) as exit_, attempt.server.channel() as channel:
-        run_task.main(channel, {"assignment": _assignment("bash_sleeps"), "bundle_root": DAGS, "token": "t"})
+    operator: Any = load(DAGS, "attempts.py")[0].get_task("bash_sleeps")
 
-    process = load(DAGS, "attempts.py")[0].get_task("bash_sleeps")._process  # type: ignore[attr-defined]
+    def terminate_when_started() -> None:
+        while operator._process is None:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=terminate_when_started)
+    with pytest.raises(SystemExit) as exit_, attempt.server.channel() as channel:
+        thread.start()
+        run_task.main(channel, {"assignment": _assignment("bash_sleeps"), "bundle_root": DAGS, "token": "t"})
+    thread.join()
+
     assert exit_.value.code == 143
-    assert process.wait(timeout=10) == -signal.SIGTERM
+    assert operator._process.wait(timeout=10) == -signal.SIGTERM
 
 
 def test_a_sigterm_at_the_execution_timeout_is_a_timeout(attempt: Attempt) -> None:

@@ -287,23 +287,21 @@ async def test_a_statement_past_its_deadline_gives_up_its_connection(
     await metastore.close()
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://flowd:hunter2@127.0.0.1:1/flowd",
-        "postgresql://nobody:hunter2@127.0.0.1:5432/no_such_database",
-        "sqlite:////proc/flowd.db",
-    ],
-)
-async def test_a_database_that_cannot_be_connected_to_is_unavailable_and_named_without_its_password(url: str) -> None:
-    metastore = Metastore(url)
+@pytest.mark.parametrize("name", ["flowd:hunter2@127.0.0.1:1/flowd", "nobody:hunter2@127.0.0.1:5432/no_such_database"])
+async def test_a_server_that_cannot_be_connected_to_is_named_without_its_password(name: str) -> None:
+    metastore = Metastore(f"postgresql://{name}")
 
     with pytest.raises(MetastoreUnavailable) as raised:
         await write(metastore, 1)
 
     await metastore.close()
-    assert "hunter2" not in str(raised.value)
-    assert url.split("//")[1].split(":")[0].split("@")[0] in str(raised.value)
+    assert name.replace("hunter2", "***") in str(raised.value)
+
+
+@pytest.mark.parametrize("path", ["/proc/flowd.db", "/dev/null/flowd.db", "/"])
+def test_a_file_that_cannot_be_made_is_unavailable(path: str) -> None:
+    with pytest.raises(MetastoreUnavailable, match="cannot be opened"):
+        Metastore(f"sqlite:///{path}")
 
 
 async def test_a_busy_sqlite_file_is_unavailable(sqlite: Metastore, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_arguments_need_their_names() -> None:
         ({"task_id": "x" * 251}, "has 251 characters, wanted at most 250"),
         ({"retries": "many"}, "retries is 'many', wanted a whole number"),
         ({"execution_timeout": "1h"}, "execution_timeout is '1h', wanted a timedelta"),
-        ({"start_date": "2026-01-01"}, "start_date is '2026-01-01', wanted a datetime"),
+        ({"start_date": "soon"}, "start_date is 'soon', wanted a datetime"),
         ({"pool_slots": 0}, "pool_slots is 0, wanted 1 or more"),
     ],
 )
@@ -112,6 +112,14 @@ def test_a_template_field_that_is_no_attribute_is_refused() -> None:
 
     with pytest.raises(InvalidDag, match="template field 'nothing' is no attribute"):
         Broken(task_id="t")
+
+
+def test_one_template_field_needs_its_comma() -> None:
+    class Commaless(BaseOperator):
+        template_fields = "sql"
+
+    with pytest.raises(InvalidDag, match=r"Commaless.template_fields is the text 'sql', .* comma: \('sql',\)"):
+        Commaless(task_id="t")
 
 
 def test_two_tasks_of_one_id_are_refused() -> None:

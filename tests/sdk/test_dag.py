@@ -56,6 +56,23 @@ def test_dates_come_from_default_args_too_and_are_aware() -> None:
     assert (made.start_date, made.end_date) == (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
 
 
+def test_dates_may_be_text_and_have_an_offset_where_no_cron_expression_is_read() -> None:
+    made = DAG("d", start_date="2026-01-01T00:00:00+02:00", schedule=timedelta(hours=1))  # type: ignore[arg-type]
+
+    assert made.start_date == datetime(2025, 12, 31, 22, tzinfo=UTC)
+    with pytest.raises(InvalidDag, match=r"^DAG 'd': the time zone of start_date, .* has no name; use ZoneInfo"):
+        DAG("d", start_date=made.start_date, schedule="@daily")
+
+
+def test_params_of_default_args_come_over_the_dags_and_are_no_default_of_each_task() -> None:
+    with DAG("d", params={"a": 1, "b": 1}, default_args={"params": {"b": 2}}) as made:
+        task = EmptyOperator(task_id="t", params={"c": 3})
+
+    assert dict(made.params) == {"a": 1, "b": 2}
+    assert dict(task.params) == {"a": 1, "b": 2, "c": 3}
+    assert task.params.get_param("b") is made.params.get_param("b")
+
+
 def test_older_names_of_limits_are_understood() -> None:
     assert DAG("d", concurrency=3).max_active_tasks == 3
 

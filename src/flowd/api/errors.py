@@ -10,7 +10,15 @@ from starlette.exceptions import HTTPException
 
 from flowd.api.dashboard.pages import Page, error_page, is_page
 from flowd.api.login import TooManyAttempts
-from flowd.domain.errors import Conflict, FlowdError, IllegalTransition, InvalidInput, NotFound, Unauthorised, Unavailable
+from flowd.domain.errors import (
+    Conflict,
+    FlowdError,
+    IllegalTransition,
+    InvalidInput,
+    NotFound,
+    Unauthorised,
+    Unavailable,
+)
 
 RETRY_AFTER_SECONDS = 5
 UNIQUE = "Unique constraint violation"
@@ -34,7 +42,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_error)
 
 
-def invalid(location: tuple[str, ...], message: str, found: object, kind: str = "value_error") -> RequestValidationError:
+def invalid(
+    location: tuple[str, ...], message: str, found: object, kind: str = "value_error"
+) -> RequestValidationError:
     """Return the error for one wrong value, in the shape of those that FastAPI finds itself (422)."""
     return RequestValidationError([{"type": kind, "loc": location, "msg": message, "input": found}])
 

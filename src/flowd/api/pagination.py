@@ -91,7 +91,9 @@ def parameters_of(view: View) -> dict[str, Any]:
         match field.kind:
             case FieldKind.TEXT:
                 described.append(_parameter(name, {"type": "array", "items": {"type": "string"}}))
-                described += [_parameter(f"{pattern}_{end}", {"type": "string"}) for end in ("pattern", "prefix_pattern")]
+                described += [
+                    _parameter(f"{pattern}_{end}", {"type": "string"}) for end in ("pattern", "prefix_pattern")
+                ]
             case FieldKind.FLAG:
                 described.append(_parameter(name, {"type": "boolean"}))
             case FieldKind.NUMBER:

@@ -4,6 +4,9 @@ from flowd.cli.lazy import Noun
 
 NOUNS = {
     "run": Noun("flowd.cli.run:app", "Run a node: api, scheduler and worker, or some of them."),
+    "dags": Noun("flowd.cli.dags:app", "DAGs: list, trigger, pause, test."),
+    "runs": Noun("flowd.cli.runs:app", "Runs of DAGs: list, watch, clear, mark, cancel."),
+    "tasks": Noun("flowd.cli.tasks:app", "Tasks of a run: list, logs, clear, mark, why."),
     "db": Noun("flowd.cli.db:app", "Set up and look after the metastore."),
     "users": Noun("flowd.cli.users:app", "People who may log in."),
     "pools": Noun("flowd.cli.pools:app", "Slots that tasks share."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from flowd.cli.output import note
 
 if TYPE_CHECKING:
+    from flowd.actions.backends import Backends
     from flowd.db.engine import Metastore
     from flowd.settings.load import Keys
     from flowd.settings.model import Settings
@@ -71,5 +72,16 @@ def with_metastore(settings: "Settings", action: "Callable[[Metastore], Awaitabl
     async def run() -> Result:
         async with ready_metastore(settings) as metastore:
             return await action(metastore)
+
+    return asyncio.run(run())
+
+
+def with_backends(settings: "Settings", action: "Callable[[Backends], Awaitable[Result]]") -> Result:
+    """Return what `action` makes of the metastore and the queue, opened as a node opens them."""
+    from flowd.node.backends import open_backends
+
+    async def run() -> Result:
+        async with open_backends(settings, f"cli/{os.getpid()}") as opened:
+            return await action(opened.backends)
 
     return asyncio.run(run())

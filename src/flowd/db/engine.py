@@ -115,6 +115,8 @@ class Metastore:
         self.url, kind = normalise(url)
         self.dialect = Dialect(kind)
         self.name = self.url.render_as_string(hide_password=True)
+        if kind is Kind.SQLITE:
+            _make_file(Path(str(self.url.database)), self.name)
         self._writer, self._reader = _engines(self.url, kind, pool_size)
 
     @property
@@ -213,10 +215,18 @@ def _first_line(error: BaseException) -> str:
     return f"{type(original).__name__}: {lines[0] if lines else 'no details'}"
 
 
+def _make_file(path: Path, name: str) -> None:
+    """Make the file and its folders. The driver could as well, but where it fails it leaves a thread behind."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+    except OSError as error:
+        raise MetastoreUnavailable(f"the metastore {name} cannot be opened: {_first_line(error)}") from error
+
+
 def _engines(url: URL, kind: Kind, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
     match kind:
         case Kind.SQLITE:
-            Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
             # SQLite lets one connection write at a time: more would only wait for each other.
             writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=STATEMENT_SECONDS)
             reader = create_async_engine(url, pool_size=4, max_overflow=0, pool_timeout=STATEMENT_SECONDS)

@@ -47,7 +47,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogWindow:
-    """The lines between two byte offsets of a log whose size was `size_bytes`. `end` is where the next window begins."""
+    """The lines between two byte offsets of a log of `size_bytes`. `end` is where the next window begins."""
 
     lines: tuple[LogLine, ...]
     start: int

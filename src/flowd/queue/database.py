@@ -27,6 +27,8 @@ GiveUp = Callable[[Sequence[Claimed]], Awaitable[None]]
 class DatabaseQueue(Queue):
     """The queue of nodes that share a metastore and no broker."""
 
+    is_ledger = True
+
     def __init__(
         self,
         *,

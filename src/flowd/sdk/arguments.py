@@ -1,5 +1,6 @@
 """Turning what authors pass into the one type the rest works with, or saying what was wanted."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -27,9 +28,12 @@ def as_whole_number(value: Any, what: str) -> int:
 
 
 def as_aware(value: Any, zone: tzinfo | None, what: str) -> datetime | None:
-    """Return a datetime that has a time zone: its own, or `zone`, or UTC; None stays None."""
+    """Return a datetime that has a time zone: its own, or `zone`, or UTC; ISO 8601 text is read, None stays None."""
     if value is None:
         return None
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = datetime.fromisoformat(value)
     if not isinstance(value, datetime):
         raise InvalidDag(f"{what} is {value!r}, wanted a datetime such as datetime(2026, 1, 31)")
     return value if value.tzinfo else value.replace(tzinfo=zone or UTC)

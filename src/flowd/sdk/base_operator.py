@@ -269,6 +269,11 @@ class BaseOperator(TaskNode):
 
     def _constructed(self) -> None:
         """Called once, when the outermost `__init__` is done."""
+        if isinstance(self.template_fields, str):
+            raise InvalidDag(
+                f"{type(self).__name__}.template_fields is the text {self.template_fields!r}, wanted a tuple; one name "
+                f"needs its comma: ({self.template_fields!r},)"
+            )
         for field in self.template_fields:
             if not hasattr(self, field):
                 raise InvalidDag(f"{type(self).__name__} {self.task_id!r}: template field {field!r} is no attribute")

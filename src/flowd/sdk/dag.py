@@ -16,7 +16,7 @@ from flowd.sdk.exceptions import DuplicateTaskIdFound, TaskNotFound
 from flowd.sdk.identifiers import check_identifier
 from flowd.sdk.keywords import nearest, refuse_unknown
 from flowd.sdk.param import ParamsDict
-from flowd.sdk.schedules import timetable_of, zone_of
+from flowd.sdk.schedules import timetable_of
 from flowd.sdk.task_group import TaskGroup
 from flowd.sdk.xcom_arg import DagParam
 
@@ -76,13 +76,12 @@ class DAG:
         self.dag_id = check_identifier(dag_id, what="dag_id")
         self.description = description
         self.default_args: dict[str, Any] = dict(default_args or {})
-        start_date = start_date or self.default_args.get("start_date")
-        self.timezone: tzinfo = (start_date.tzinfo if isinstance(start_date, datetime) else None) or UTC
-        self.start_date = as_aware(start_date, None, f"{where}: start_date")
+        self.start_date = as_aware(start_date or self.default_args.get("start_date"), None, f"{where}: start_date")
+        self.timezone: tzinfo = (self.start_date.tzinfo if self.start_date else None) or UTC
         end_date = end_date or self.default_args.get("end_date")
         self.end_date = as_aware(end_date, self.timezone, f"{where}: end_date")
         self.schedule = _one_schedule(where, schedule, schedule_interval, timetable)
-        self.timetable: TimetableSpec = timetable_of(self.schedule, zone_of(self.timezone, where), where)
+        self.timetable: TimetableSpec = timetable_of(self.schedule, self.timezone, where)
         self.catchup = catchup
 
         limit = max_active_tasks if concurrency is None else concurrency
@@ -100,8 +99,9 @@ class DAG:
         self.sla_miss_callback = sla_miss_callback
         self.deadline = deadline
 
-        self.params = ParamsDict(self.default_args.get("params"))
-        self.params.update(ParamsDict(params).params())
+        self.params = ParamsDict(params)
+        # As in Airflow these come over the DAG's, and are no default of each task then.
+        self.params.update(ParamsDict(self.default_args.pop("params", None)).params())
         paths = [template_searchpath] if isinstance(template_searchpath, str) else template_searchpath
         self.template_searchpath: list[str] = list(paths or ())
         self.template_undefined = template_undefined

@@ -29,15 +29,16 @@ _TIMETABLES = (
 )
 
 
-def timetable_of(schedule: Any, zone: str, where: str) -> TimetableSpec:
+def timetable_of(schedule: Any, zone: tzinfo, where: str) -> TimetableSpec:
     """Return the timetable that `schedule` means in the time zone; raise InvalidDag, naming `where`, for none."""
     if isinstance(schedule, _TIMETABLES):
         return schedule
     if schedule is None or isinstance(schedule, (str, timedelta)):
         try:
-            return timetable_from_schedule(schedule, zone)
+            # Only a cron expression is read in a time zone, and needs one that has a name.
+            return timetable_from_schedule(schedule, zone_of(zone, where) if isinstance(schedule, str) else "UTC")
         except InvalidDag as error:
-            raise type(error)(f"{where}: {error}") from error
+            raise type(error)(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
     raise InvalidDag(
         f"{where}: schedule is a {type(schedule).__name__}, which this version of flowd cannot follow; wanted a cron "
         "expression, a preset such as '@daily', a timedelta, a timetable of airflow.timetables or None"

@@ -89,7 +89,7 @@ with DAG(
     branch = BranchPythonOperator(task_id="branch", python_callable=lambda: "left")
     branch >> [EmptyOperator(task_id="left"), EmptyOperator(task_id="right")]
     ShortCircuitOperator(task_id="stop", python_callable=lambda: False) >> EmptyOperator(task_id="never")
-    BashOperator(task_id="bash_sleeps", bash_command="kill -TERM $PPID; sleep 30")
+    BashOperator(task_id="bash_sleeps", bash_command="sleep 30")
     Cleaning(task_id="cleaning")
     Cleaning(task_id="overtime", execution_timeout=timedelta(seconds=1))
 

@@ -58,9 +58,7 @@ async def get_dag_source(
         content = await _source(tx, BundleHash(version.bundle), graph.dag.file)
     if "text/plain" in request.headers.get("Accept", ""):
         return PlainTextResponse(content)
-    return DagSourceResponse(
-        content=content, dag_id=dag_id, dag_display_name=name, version_number=version.number
-    )
+    return DagSourceResponse(content=content, dag_id=dag_id, dag_display_name=name, version_number=version.number)
 
 
 @router.get("/dags/{dag_id}/tasks", tags=["Task"])

@@ -18,7 +18,9 @@ from flowd.logs.paths import log_path
 from flowd.logs.reader import LogLine, LogReader, LogStream
 
 router = APIRouter(
-    prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}", route_class=ApiRoute, tags=["Task Instance"]
+    prefix="/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}",
+    route_class=ApiRoute,
+    tags=["Task Instance"],
 )
 
 NDJSON = "application/x-ndjson"

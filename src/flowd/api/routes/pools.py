@@ -1,7 +1,7 @@
 """Pools: how many slots tasks may hold together."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
@@ -65,7 +65,7 @@ async def patch_pool(
     if body.pool is not None and body.pool != pool_name:
         raise InvalidInput(f"body.pool is {body.pool!r}, and the path names {pool_name!r}: a pool cannot be renamed")
     named = fields_named(body.model_fields_set, update_mask, _PATCHABLE)
-    changes = {
+    changes: dict[str, Any] = {
         name: getattr(body, name)
         for name in ("slots", "include_deferred")
         if name in named and getattr(body, name) is not None

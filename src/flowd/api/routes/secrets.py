@@ -24,7 +24,17 @@ from flowd.domain.errors import Conflict, InvalidInput, NotFound
 
 router = APIRouter(prefix="/api/v2", route_class=ApiRoute)
 _VARIABLE_FIELDS = ("key", "value", "description")
-_CONNECTION_FIELDS = ("connection_id", "conn_type", "description", "host", "login", "schema", "port", "password", "extra")
+_CONNECTION_FIELDS = (
+    "connection_id",
+    "conn_type",
+    "description",
+    "host",
+    "login",
+    "schema",
+    "port",
+    "password",
+    "extra",
+)
 
 
 @router.get("/variables", tags=["Variable"], openapi_extra=parameters_of(VARIABLES))

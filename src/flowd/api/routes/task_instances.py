@@ -94,7 +94,9 @@ async def get_mapped_task_instances(
     mapped = (OneOf("task_id", (task_id,)), Bounded("map_index", Comparison.GT, UNMAPPED))
     async with context.backends.metastore.reading() as tx:
         await get_run(tx, context.cards, dag_id, dag_run_id)
-        return collection(*await list_instances(tx, context.cards, listing.where(*_within(dag_id, dag_run_id), *mapped)))
+        return collection(
+            *await list_instances(tx, context.cards, listing.where(*_within(dag_id, dag_run_id), *mapped))
+        )
 
 
 @router.get(f"{TASK}/dependencies")

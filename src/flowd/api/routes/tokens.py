@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
 
 from flowd.api.access import ApiRoute
 from flowd.api.context import Context
@@ -13,7 +14,6 @@ from flowd.api.errors import invalid
 from flowd.api.schemas.monitor import TokenResponse
 from flowd.domain.errors import Unauthorised
 from flowd.security.passwords import LONGEST_PASSWORD
-from starlette.exceptions import HTTPException
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -67,7 +67,7 @@ async def create_token(request: Request, context: Context) -> TokenResponse:
 
 
 @router.get("/api/v2/auth/login", include_in_schema=False)
-async def login(next: str = "/") -> RedirectResponse:  # noqa: A002 - Airflow's name of the parameter
+async def login(next: str = "/") -> RedirectResponse:
     """Send a browser to the login page."""
     return RedirectResponse(f"/login?{urlencode({'next': next})}", 307)
 

@@ -28,7 +28,7 @@ async def wait_dag_run_until_finished(
     interval: Annotated[float, Query(gt=0, le=3600)] = 1.0,
     result: Annotated[list[str] | None, Query()] = None,
 ) -> StreamingResponse:
-    """Stream the run's state every `interval` seconds as lines of JSON, the last one with the `result` tasks' values."""
+    """Stream the run's state every `interval` seconds as lines of JSON, the last with what `result` tasks returned."""
     async with context.backends.metastore.reading() as tx:
         await state_of(tx, dag_id, dag_run_id)
     lines = _states(context, DagId(dag_id), RunId(dag_run_id), interval, result or [])

@@ -77,9 +77,7 @@ def fields_of(dag: DagView) -> dict[str, Any]:
         "timetable_description": card.timetable_description,
         "timetable_periodic": card.is_periodic,
         "is_backfillable": card.is_periodic,
-        "tags": [
-            DagTagResponse(name=tag, dag_id=dag.dag_id, dag_display_name=card.display_name) for tag in card.tags
-        ],
+        "tags": [DagTagResponse(name=tag, dag_id=dag.dag_id, dag_display_name=card.display_name) for tag in card.tags],
         "owners": list(card.owners),
         "max_active_tasks": card.max_active_tasks,
         "max_active_runs": card.max_active_runs,

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from flowd.api.schemas.base import Shape
 from flowd.domain.graph import Graph
@@ -13,9 +13,7 @@ from flowd.domain.ids import TaskId
 class TimeDelta(Shape):
     """A duration as Airflow writes it."""
 
-    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
-
-    type_: str = Field("TimeDelta", alias="__type")
+    type_: str = Field("TimeDelta", serialization_alias="__type")
     days: int
     seconds: int
     microseconds: int
@@ -37,7 +35,7 @@ class TaskResponse(Shape):
     downstream_task_ids: list[str] | None
     end_date: datetime | None
     execution_timeout: TimeDelta | None
-    extra_links: list[str] = []
+    extra_links: tuple[str, ...] = ()
     is_mapped: bool | None = False
     operator_name: str | None
     owner: str | None

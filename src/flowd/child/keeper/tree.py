@@ -65,7 +65,7 @@ def _with_descendants(roots: set[int]) -> set[int]:
         pid = unseen.pop()
         if pid not in found:
             found.add(pid)
-            pass
+            unseen.extend(linux.children_of(pid))
     return found
 
 

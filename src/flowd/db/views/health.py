@@ -44,9 +44,7 @@ async def heartbeats(tx: Transaction) -> dict[str, Heartbeat]:
         for role in roles.split(","):
             moment = from_db(int(seen_at))
             latest[role.strip()] = max(moment, latest.get(role.strip(), moment))
-    return {
-        role: Heartbeat(seen_at=moment, is_healthy=now - moment <= SILENT_AFTER) for role, moment in latest.items()
-    }
+    return {role: Heartbeat(seen_at=moment, is_healthy=now - moment <= SILENT_AFTER) for role, moment in latest.items()}
 
 
 async def live_counts(tx: Transaction) -> LiveCounts:

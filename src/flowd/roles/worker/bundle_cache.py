@@ -97,7 +97,7 @@ class BundleCache:
             log.warning("bundle repaired", bundle=bundle_hash, files=sorted(damaged)[:10])
             contents = await self._contents({path: sizes[path][0] for path in damaged})
             await asyncio.to_thread(_write_files, root, contents)
-        await asyncio.to_thread(os.utime, root / MARKER)
+        await asyncio.to_thread(_note_use, root)
 
     async def _fetch(self, bundle_hash: BundleHash, root: Path) -> None:
         async with self._metastore.reading() as tx:
@@ -146,17 +146,21 @@ class BundleCache:
         """Evict the bundles used longest ago, as many as it takes, and what an interrupted fetch left behind."""
         for leftover in (*self._folder.glob(f"{_NEW}*"), *self._folder.glob(f"{_TRASH}*")):
             shutil.rmtree(leftover, ignore_errors=True)
-        left = self._most_bytes - size
-        for root in self._by_use():
-            other = BundleHash(root.name)
-            left -= sum(size for _, size in (_read_marker(root) or {}).values())
-            if left < 0 and not self._is_in_use(other):
-                # First renamed, so that what is only half removed is never taken for a bundle.
-                trash = tempfile.mkdtemp(prefix=_TRASH, dir=self._folder)
-                os.rename(root, os.path.join(trash, other))
-                self._checked_at.pop(other, None)
-                shutil.rmtree(trash, ignore_errors=True)
-                log.info("bundle evicted", bundle=other)
+        kept = [(root, _size(root)) for root in self._by_use()]
+        surplus = size + sum(each for _, each in kept) - self._most_bytes
+        for root, freed in reversed(kept):
+            bundle_hash = BundleHash(root.name)
+            if surplus > 0 and not self._is_in_use(bundle_hash):
+                self._evict(bundle_hash)
+                surplus -= freed
+
+    def _evict(self, bundle_hash: BundleHash) -> None:
+        # First renamed, so that what is only half removed is never taken for a bundle.
+        trash = tempfile.mkdtemp(prefix=_TRASH, dir=self._folder)
+        os.rename(self._folder / bundle_hash, os.path.join(trash, bundle_hash))
+        self._checked_at.pop(bundle_hash, None)
+        shutil.rmtree(trash, ignore_errors=True)
+        log.info("bundle evicted", bundle=bundle_hash)
 
     def _is_in_use(self, bundle_hash: BundleHash) -> bool:
         lock = self._locks.get(bundle_hash)
@@ -176,6 +180,15 @@ def _read_marker(root: Path) -> dict[str, tuple[str, int]] | None:
         return {path: (hash_, size) for path, (hash_, size) in document.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return None
+
+
+def _note_use(root: Path) -> None:
+    # The kernel's own stamps are milliseconds coarse: two uses in one tick would have no order.
+    os.utime(root / MARKER, ns=(time.time_ns(), time.time_ns()))
+
+
+def _size(root: Path) -> int:
+    return sum(size for _, size in (_read_marker(root) or {}).values())
 
 
 def _damaged(root: Path, sizes: Sizes) -> list[str]:
@@ -218,6 +231,7 @@ def _write_bundle(folder: Path, root: Path, manifest: Mapping[str, str], content
         _write_files(fresh, contents)
         sizes = {path: (hash_, len(contents[path])) for path, hash_ in manifest.items()}
         (fresh / MARKER).write_text(json.dumps(sizes))
+        _note_use(fresh)
         fresh.chmod(0o755)
         if root.exists():
             # It has no marker, else it would have been used: a leftover of something else.

@@ -1,0 +1,250 @@
+"""`flowd dags`: what the DAG folder defines, and when it runs."""
+
+import json
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flowd.cli.exit_codes import ExitCode
+from flowd.cli.lazy import new_app
+from flowd.cli.options import OutputOption
+from flowd.cli.output import Format, note, show_one, show_rows
+from flowd.cli.session import read_settings, read_settings_without_keys, with_backends, with_metastore
+from flowd.domain.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from flowd.actions.backends import Backends
+    from flowd.db.engine import Metastore
+    from flowd.db.views.dags import DagView
+    from flowd.domain.dag_run import DagRun
+
+app = new_app("DAGs: what the DAG folder defines, and when it runs.")
+
+COLUMNS = ("dag_id", "is_paused", "schedule", "next_run", "owners", "tags", "file", "has_import_errors")
+UPCOMING = 5
+
+DagArgument = Annotated[str, typer.Argument(help="The DAG.")]
+
+
+@app.command("list")
+def list_dags(
+    output: OutputOption = Format.TABLE,
+    all_: Annotated[bool, typer.Option("--all", help="Also those whose file is gone.")] = False,
+) -> None:
+    """Show the DAGs."""
+    from flowd.db.views.dag_cards import DagCards
+    from flowd.db.views.dags import list_dags as dags_of
+    from flowd.db.views.listing import EVERY_ROW
+
+    async def read(metastore: "Metastore") -> "list[DagView]":
+        async with metastore.reading() as tx:
+            found, _ = await dags_of(tx, DagCards(), EVERY_ROW)
+        return [one for one in found if all_ or one.is_active]
+
+    rows = [_row(one) for one in with_metastore(read_settings_without_keys(), read)]
+    empty = "No DAGs: a scheduler puts them here; see `flowd config get dags.folder` and `flowd dags import-errors`."
+    show_rows(rows, COLUMNS, output, empty=empty)
+
+
+@app.command()
+def show(dag_id: DagArgument, output: OutputOption = Format.TABLE) -> None:
+    """Show one DAG."""
+    view = with_metastore(read_settings_without_keys(), lambda metastore: _view(metastore, dag_id))
+    show_one(
+        {
+            **_row(view),
+            "description": view.card.description,
+            "version": view.version.number,
+            "bundle": view.bundle[:12],
+            "tasks": list(view.card.task_names),
+            "max_active_runs": view.card.max_active_runs,
+            "max_active_tasks": view.card.max_active_tasks,
+            "parsed_at": view.parsed_at,
+        },
+        output,
+    )
+
+
+@app.command("import-errors")
+def import_errors(output: OutputOption = Format.TABLE) -> None:
+    """Show the DAG files that could not be read, and why."""
+    from flowd.db.views.import_errors import list_import_errors
+    from flowd.db.views.listing import EVERY_ROW
+
+    async def read(metastore: "Metastore") -> list[dict[str, Any]]:
+        async with metastore.reading() as tx:
+            found, _ = await list_import_errors(tx, EVERY_ROW)
+        return [{"file": one.file, "message": one.message} for one in found]
+
+    rows = with_metastore(read_settings_without_keys(), read)
+    if output is Format.TABLE:
+        for row in rows:
+            print(f"{row['file']}\n{row['message']}\n")
+        if not rows:
+            note("Every DAG file could be read.")
+        return
+    show_rows(rows, ("file", "message"), output)
+
+
+@app.command()
+def pause(dag_id: DagArgument) -> None:
+    """Let a DAG make no runs and start no tasks; what runs goes on."""
+    _set_paused(dag_id, True)
+
+
+@app.command()
+def unpause(dag_id: DagArgument) -> None:
+    """Let a paused DAG go on."""
+    _set_paused(dag_id, False)
+
+
+@app.command("next")
+def next_runs(dag_id: DagArgument, output: OutputOption = Format.TABLE) -> None:
+    """Show when the DAG will run next."""
+    from flowd.db.graphs import Graphs
+    from flowd.db.latest import latest
+    from flowd.domain.ids import DagId
+    from flowd.domain.timetable import upcoming
+
+    async def read(metastore: "Metastore") -> list[dict[str, Any]]:
+        async with metastore.reading() as tx:
+            current = await latest(tx, Graphs(), DagId(dag_id))
+            now = await tx.now()
+        dag = current.graph.dag
+        planned = upcoming(
+            dag.timetable,
+            None,
+            start_date=dag.start_date or now,
+            end_date=dag.end_date,
+            catchup=False,
+            now=now,
+            limit=UPCOMING + 1,
+        )
+        return [
+            {
+                "run_after": one.run_after,
+                "logical_date": one.logical_date,
+                "data_interval_start": one.data_interval.start,
+                "data_interval_end": one.data_interval.end,
+            }
+            for one in planned
+            if one.run_after > now
+        ][:UPCOMING]
+
+    rows = with_metastore(read_settings_without_keys(), read)
+    columns = ("run_after", "logical_date", "data_interval_start", "data_interval_end")
+    show_rows(rows, columns, output, empty=f"{dag_id} has no schedule; run it with: flowd dags trigger {dag_id}")
+
+
+@app.command()
+def trigger(
+    dag_id: DagArgument,
+    conf: Annotated[str | None, typer.Option("--conf", "-c", help="A JSON object that the tasks see.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run-id", "-r", help="The run's id; one is made up else.")] = None,
+    logical_date: Annotated[str | None, typer.Option(help="The run's logical date, as 2026-11-22T00:00:00Z.")] = None,
+    note_: Annotated[str | None, typer.Option("--note", help="A word about the run.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", "-w", help="Show what happens until the run has ended.")] = False,
+    timeout: Annotated[float | None, typer.Option(help="With --wait: give up after so many seconds.")] = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Run a DAG now."""
+    from flowd.actions.trigger_run import trigger_run
+    from flowd.cli.watch import watch
+    from flowd.domain.ids import DagId, RunId
+    from flowd.domain.states import TriggeredBy
+
+    given = _json_object(conf)
+    date = _moment(logical_date)
+
+    async def ask(backends: "Backends") -> "DagRun":
+        return await trigger_run(
+            backends,
+            dag_id=DagId(dag_id),
+            run_id=RunId(run_id) if run_id is not None else None,
+            logical_date=date,
+            conf=given,
+            note=note_,
+            triggered_by=TriggeredBy.CLI,
+            idempotency_key=key,
+        )
+
+    # Kept over a retry of the transaction: one command makes one run.
+    key = f"cli:{uuid.uuid4().hex}"
+    settings = read_settings()
+    run = with_backends(settings, ask)
+    row = {"dag_id": run.dag_id, "run_id": run.run_id, "state": run.state.value}
+    if not wait:
+        show_one(row, output)
+        return
+    note(f"Run {run.run_id} of {run.dag_id} is queued.")
+    state = watch(settings, run.dag_id, run.run_id, timeout)
+    show_one({**row, "state": state}, output)
+    raise typer.Exit(ExitCode.OK if state == "success" else ExitCode.FAILED)
+
+
+@app.command()
+def test(
+    file: Annotated[str, typer.Argument(help="A DAG file.")],
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Read a DAG file as a scheduler would, and show what it defines or why it cannot be read."""
+    from flowd.cli.try_file import try_file
+
+    rows, error = try_file(read_settings_without_keys(), file)
+    if error is not None:
+        note(error)
+        raise typer.Exit(ExitCode.FAILED)
+    show_rows(rows, ("dag_id", "schedule", "tasks"), output, empty=f"{file} defines no DAG.")
+
+
+async def _view(metastore: "Metastore", dag_id: str) -> "DagView":
+    from flowd.db.views.dag_cards import DagCards
+    from flowd.db.views.dags import get_dag
+
+    async with metastore.reading() as tx:
+        return await get_dag(tx, DagCards(), dag_id)
+
+
+def _row(view: "DagView") -> dict[str, Any]:
+    return {
+        "dag_id": view.dag_id,
+        "is_paused": view.is_paused,
+        "schedule": view.card.timetable_summary,
+        "next_run": view.next_run_after,
+        "owners": list(view.card.owners),
+        "tags": list(view.card.tags),
+        "file": view.file,
+        "has_import_errors": view.has_import_errors,
+    }
+
+
+def _set_paused(dag_id: str, is_paused: bool) -> None:
+    from flowd.actions.pause_dag import set_paused
+    from flowd.domain.ids import DagId
+
+    with_backends(read_settings(), lambda backends: set_paused(backends, DagId(dag_id), is_paused))
+    note(f"DAG {dag_id} is {'paused' if is_paused else 'unpaused'}.")
+
+
+def _json_object(text: str | None) -> dict[str, Any]:
+    try:
+        document = json.loads(text) if text is not None else {}
+    except ValueError as error:
+        raise InvalidInput(f'--conf is no JSON: {error}; write it as \'{{"name": "value"}}\'') from error
+    if not isinstance(document, dict):
+        raise InvalidInput(f'--conf is {type(document).__name__}; wanted a JSON object, as \'{{"name": "value"}}\'')
+    return document
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"{text!r} is no date; write it as 2026-11-22T00:00:00Z") from error
+    if moment.tzinfo is None:
+        raise InvalidInput(f"{text!r} has no time zone; write it as {text}Z for UTC")
+    return moment

@@ -255,7 +255,7 @@ def test_no_secret_is_shown(folder: Path) -> None:
     environ = {
         **KEYS,
         "FLOWD__SECURITY__ADMIN_PASSWORD": "hunter2",
-        "FLOWD__DATABASE__URL": "postgresql://flowd:hunter3@db/flowd",
+        "FLOWD__DATABASE__URL": "postgresql://flowd:hunter%333@db/flowd",
         "FLOWD__QUEUE__URL": "amqp://flowd:hunter/4@broker//",
     }
     settings = load(folder, environ)
@@ -264,7 +264,7 @@ def test_no_secret_is_shown(folder: Path) -> None:
 
     for secret in (SECRET_KEY, FERNET_KEY, "hunter"):
         assert secret not in text
-    assert set(settings.secrets()) == {SECRET_KEY, FERNET_KEY, "hunter2", "hunter3", "hunter/4"}
+    assert set(settings.secrets()) == {SECRET_KEY, FERNET_KEY, "hunter2", "hunter%333", "hunter33", "hunter/4"}
     assert shown(settings, "database.url") == "postgresql://flowd:***@db/flowd"
 
 

@@ -15,6 +15,7 @@ SHORTEST_SECRET = 4
 MASK = "***"
 QUIET = ("aio_pika", "aiormq", "alembic", "asyncio", "httpx", "httpcore", "watchfiles", "apscheduler", "sqlalchemy")
 SERVER = ("uvicorn", "uvicorn.error", "uvicorn.access")
+"""They say at their start what the node says itself; below a warning they are not heard."""
 
 
 class SecretMask:
@@ -114,4 +115,5 @@ def _route(handler: logging.Handler, level: str) -> None:
     for name in SERVER:
         logger = logging.getLogger(name)
         logger.handlers.clear()
+        logger.setLevel(max(root.level, logging.WARNING))
         logger.propagate = True

@@ -7,6 +7,7 @@ from starlette.staticfiles import StaticFiles
 import flowd
 from flowd.actions.backends import Backends
 from flowd.api import errors
+from flowd.api.body_limit import BodyLimit
 from flowd.api.context import ApiContext
 from flowd.api.dashboard import dag_pages, login_pages, run_pages
 from flowd.api.dashboard.pages import STATIC, make_templates
@@ -38,8 +39,6 @@ from flowd.logs.reader import LogReader
 from flowd.security.tokens import TokenSigner
 from flowd.security.vault import Vault
 from flowd.settings.model import Settings
-
-BODY_BYTES = 1024 * 1024
 
 _ROUTERS = (
     monitor.router,
@@ -74,7 +73,6 @@ def create_app(
         version=flowd.__version__,
         docs_url=None,
         redoc_url=None,
-        max_body_size=BODY_BYTES,
         swagger_ui_oauth2_redirect_url=None,
     )
     app.state.templates = make_templates()
@@ -98,5 +96,7 @@ def create_app(
         # One flat list of routes: so the guards, the metrics and the tests see each with its whole path.
         app.router.routes.extend(router.routes)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(BodyLimit)
+    # Added last, so that it is around everything else.
     app.add_middleware(Envelope, metrics=metrics)
     return app

@@ -6,7 +6,6 @@ import time
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -58,8 +57,6 @@ class Envelope:
 
         try:
             await self._app(scope, receive, send_enveloped)
-        except HTTPException:
-            raise
         except Exception:
             log.exception("request failed", request_id=request_id, method=scope["method"], path=scope["path"])
             if status is not None:

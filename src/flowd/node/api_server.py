@@ -28,6 +28,7 @@ class ApiServer:
             host=settings.api.host,
             port=settings.api.port,
             loop="none",
+            lifespan="off",
             http="httptools",
             log_config=None,
             access_log=False,
@@ -52,7 +53,7 @@ class ApiServer:
                 f"the API cannot listen on {address}; set FLOWD__API__HOST and FLOWD__API__PORT to a free address"
             ) from error
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Accept no more connections; `run` returns when those under way have been served."""
         self._server.should_exit = True
 

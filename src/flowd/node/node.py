@@ -55,7 +55,7 @@ class Node:
 
     async def _run_roles(self, opened: Opened, home: WorkerHome) -> None:
         settings, roles = self._settings, self._settings.node.roles
-        readiness = Readiness(opened.backends, self._parts)
+        readiness = Readiness(self._parts)
         await prepare_first_user(settings, opened.backends.metastore)
         if "scheduler" in roles:
             self._scheduler = make_scheduler(settings, opened.backends, self._environ)
@@ -66,11 +66,12 @@ class Node:
         presence = Presence(opened.backends.metastore, self._record)
         self._started_at = opened.backends.clock.now()
         async with asyncio.TaskGroup() as group:
+            serving: asyncio.Task[None] | None = None
             services = [group.create_task(presence.loop.run(), name="Presence")]
             if self._scheduler is not None:
                 services.append(group.create_task(self._scheduler.run(), name="Scheduler"))
             if self._api is not None:
-                services.append(group.create_task(self._api.run(), name="Api"))
+                serving = group.create_task(self._api.run(), name="Api")
             work = group.create_task(self._worker.run(), name="Worker") if self._worker is not None else None
             services.append(
                 group.create_task(announce(settings, opened.backends.metastore, readiness), name="Announce")
@@ -79,8 +80,9 @@ class Node:
             readiness.drain()
             if self._worker is not None and work is not None:
                 await self._drain_worker(self._worker, work)
-            if self._api is not None:
-                await self._api.stop()
+            if self._api is not None and serving is not None:
+                self._api.stop()
+                await serving
             for service in services:
                 service.cancel()
         try:

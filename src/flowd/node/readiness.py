@@ -2,18 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from flowd.actions.backends import Backends
-from flowd.domain.errors import Unavailable
 from flowd.roles.loop import Bell
 
 LOOK_SECONDS = 0.02
 
 
 class Readiness:
-    """Asks the roles, the metastore and the queue. A draining node is never ready."""
+    """Asks the roles. A draining node is never ready."""
 
-    def __init__(self, backends: Backends, parts: Callable[[], Mapping[str, bool]]) -> None:
-        self._backends = backends
+    def __init__(self, parts: Callable[[], Mapping[str, bool]]) -> None:
         self._parts = parts
         self._is_draining = False
         self._bell = Bell()
@@ -27,14 +24,9 @@ class Readiness:
         while not all(self._parts().values()):
             await self._bell.wait(LOOK_SECONDS)
 
-    async def check(self) -> dict[str, str]:
-        """Return what is not ready, each part with its reason; empty where all is well."""
+    async def problems(self) -> dict[str, str]:
+        """Return which roles are not ready, each with its reason; empty where all are."""
         problems = {name: "not ready yet" for name, is_ready in self._parts().items() if not is_ready}
         if self._is_draining:
             problems["node"] = "draining"
-        try:
-            async with self._backends.metastore.reading() as tx:
-                await tx.now()
-        except Unavailable as error:
-            problems["metastore"] = str(error)
         return problems

@@ -111,7 +111,8 @@ class BaseOperator(TaskNode):
         **unknown: Any,
     ) -> None:
         where = f"{type(self).__name__} {task_id!r}"
-        refuse_unknown(unknown, accepted_keywords(type(self)), where=where)
+        if unknown:
+            refuse_unknown(unknown, accepted_keywords(type(self)), where=where)
         task_id = check_identifier(task_id, what="task_id")
         dag = dag or (task_group.dag if task_group else None) or current_dag()
         self.task_group = task_group or current_group(dag)

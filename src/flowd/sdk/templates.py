@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from jinja2.ext import ExprStmtExtension
 from jinja2.nativetypes import NativeEnvironment
 
 from flowd.sdk.exceptions import AirflowException
@@ -44,7 +45,7 @@ def environment_of(dag: "DAG") -> jinja2.Environment:
     options: dict[str, Any] = {
         "loader": jinja2.FileSystemLoader([dag.folder, *dag.template_searchpath]),
         "undefined": dag.template_undefined or jinja2.StrictUndefined,
-        "extensions": ["jinja2.ext.do"],
+        "extensions": [ExprStmtExtension],
         "cache_size": 0,
         **dag.jinja_environment_kwargs,
     }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -257,7 +257,8 @@ class Settings(BaseSettings):
         """Every secret text, for the mask over the logs."""
         password = self.security.admin_password
         passwords = [password_of(url.get_secret_value()) for url in (self.database.url, self.queue.url)]
-        given = (password.get_secret_value() if password else None, *passwords)
+        given = [password.get_secret_value() if password else None, *passwords]
+        given += [unquote(text) for text in passwords if text and unquote(text) != text]
         return (*self.security.secret_keys, *self.security.fernet_keys, *(text for text in given if text))
 
 

@@ -149,7 +149,10 @@ async def test_what_a_python_task_forks_away_dies_with_it(keeper: Keeper, bench:
 
 @pytest.mark.parametrize(
     "escape",
-    ["(setsid bash -c 'echo $$ > {file}; exec sleep 100' &)", "(bash -c 'echo $$ > {file}; exec env -i sleep 100' &)"],
+    [
+        "(setsid bash -c 'echo $$ > {file}; exec sleep 100' &)",
+        "set -m; env -i bash -c 'echo $$ > {file}; exec sleep 100' &",
+    ],
     ids=["by-mark", "by-session"],
 )
 async def test_an_orphan_dies_with_its_own_attempt_while_others_run_on(

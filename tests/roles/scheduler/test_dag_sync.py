@@ -317,6 +317,30 @@ async def test_a_slow_file_keeps_no_other_waiting(site: Site) -> None:
         step.cancel()
 
 
+async def test_until_a_changed_file_is_parsed_its_dags_stay_where_they_were(site: Site) -> None:
+    site.write(slow=dag("slow"), moved=dag("moved"), quick=dag("quick"))
+    written = Bell()
+    sync = site.sync(changed=written)
+    await sync.step()
+    await written.wait(None)
+    before = await site.dags()
+    sleeping = "import time\ntime.sleep(1.5)\n"
+    (site.folder / "moved.py").unlink()
+    site.write(slow=sleeping + dag("slow"), elsewhere=sleeping + dag("moved"), quick=dag("quick", task="u"))
+
+    async with asyncio.timeout(15), asyncio.TaskGroup() as tasks:
+        step = tasks.create_task(sync.step())
+        while (await site.dags())["quick"]["number"] == 1:
+            await written.wait(None)
+        meanwhile = await site.dags()
+        assert not step.done()
+
+    after = await site.dags()
+    assert (meanwhile["slow"], meanwhile["moved"]) == (before["slow"], before["moved"])
+    assert after["slow"]["bundle"] == meanwhile["quick"]["bundle"] != before["slow"]["bundle"]
+    assert (bool(after["moved"]["is_active"]), after["moved"]["file"]) == (True, "elsewhere.py")
+
+
 async def test_a_change_while_a_slow_file_is_parsed_is_taken_at_once(site: Site) -> None:
     site.write(slow="# flowd dag\nwhile True: pass", a=dag("a"))
     written = Bell()

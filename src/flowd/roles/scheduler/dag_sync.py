@@ -152,7 +152,6 @@ class DagSync:
             seen.is_settled = False
             seen.gone = (seen.gone | set(before.candidates) | set(before.problems)) - present
             seen.stale |= await asyncio.to_thread(touched, before, snapshot, self._folder.text)
-            seen.stale |= {path for path, state in seen.states.items() if state.parsed.error}
         in_metastore = {dag.dag_id for dag in known}
         for path, (file_plan, _) in seen.written.items():
             if not in_metastore.issuperset(file_plan.owned):

@@ -1,0 +1,82 @@
+"""What every answer has: an id, strict headers, limits, and no traceback."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from flowd.api.body_limit import BODY_BYTES, TOO_LARGE
+from flowd.api.envelope import SECURITY_HEADERS
+from flowd.db.engine import Metastore
+from flowd.domain.errors import MetastoreUnavailable
+from tests.api.cluster import Cluster
+
+
+@pytest.mark.parametrize("path", ["/livez", "/api/v2/dags", "/login", "/static/flowd.css", "/nowhere"])
+async def test_every_answer_has_the_strict_headers_and_an_id(cluster: Cluster, path: str) -> None:
+    answer = await cluster.anonymous.get(path)
+
+    assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
+    assert len(answer.headers["X-Request-ID"]) == 16
+    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+async def test_a_given_request_id_is_kept_and_a_strange_one_is_not(cluster: Cluster) -> None:
+    kept = await cluster.anonymous.get("/livez", headers={"X-Request-ID": "abc-1"})
+    dropped = await cluster.anonymous.get("/livez", headers={"X-Request-ID": "a b\x7f"})
+
+    assert kept.headers["X-Request-ID"] == "abc-1"
+    assert dropped.headers["X-Request-ID"] != "a b\x7f"
+
+
+async def test_a_long_body_is_413_whether_or_not_its_length_is_told(cluster: Cluster) -> None:
+    async def chunks():  # type: ignore[no-untyped-def]
+        for _ in range(BODY_BYTES // 65536 + 1):
+            yield b" " * 65536
+
+    told = await cluster.user.post("/api/v2/dags/etl/dagRuns", content=b" " * (BODY_BYTES + 1))
+    untold = await cluster.user.post("/api/v2/dags/etl/dagRuns", content=chunks())
+
+    for answer in (told, untold):
+        assert (answer.status_code, answer.json()) == (413, {"detail": TOO_LARGE})
+
+
+async def test_an_unknown_exception_is_500_with_the_request_id_and_without_its_text(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(self: object) -> None:
+        raise ZeroDivisionError("the secret of the house")
+
+    monkeypatch.setattr(type(cluster.parts), "problems", broken)
+
+    with capture_logs() as logs:
+        answer = await cluster.anonymous.get("/readyz", headers={"X-Request-ID": "abc"})
+
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "detail": "flowd failed to answer; its log tells why under request id abc",
+        "request_id": "abc",
+    }
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert [(entry["event"], entry["request_id"]) for entry in logs] == [("request failed", "abc")]
+
+
+async def test_a_metastore_that_is_away_is_503_with_retry_after(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(self: Metastore) -> None:
+        raise MetastoreUnavailable("the metastore did not answer: refused")
+
+    monkeypatch.setattr(Metastore, "reading", away)
+
+    answer = await cluster.viewer.get("/api/v2/dags")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.json() == {"detail": "the metastore did not answer: refused"}
+    assert (await cluster.anonymous.get("/livez")).status_code == 200
+
+
+async def test_an_unknown_path_is_404_and_a_wrong_method_405_in_json(cluster: Cluster) -> None:
+    unknown = await cluster.anonymous.get("/nowhere")
+    wrong = await cluster.viewer.put("/api/v2/dags")
+
+    assert (unknown.status_code, unknown.json()) == (404, {"detail": "Not Found"})
+    assert (wrong.status_code, wrong.json()) == (405, {"detail": "Method Not Allowed"})

@@ -45,7 +45,7 @@ def test_what_is_wrong_about_a_user_is_said(flowd: Flowd, arguments: list[str], 
 def test_a_login_link_is_a_url_of_the_node(flowd: Flowd) -> None:
     flowd("users", "create", "ada", "--no-password")
 
-    assert flowd("users", "login-link", "ada").out.startswith("http://127.0.0.1:8080/login?link=")
+    assert flowd("users", "login-link", "ada").out.startswith("http://127.0.0.1:8080/login?token=")
 
 
 def test_pools_are_exported_and_imported(flowd: Flowd, tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """`flowd run`, and Airflow's words for it."""
 
+import os
 from typing import Annotated
 
 import typer
 
 from flowd.cli.lazy import new_app
-from flowd.cli.session import read_settings
 
 app = new_app()
 scheduler = new_app()
@@ -72,9 +72,11 @@ def run_api_server(
 
 
 def _run(flags: dict[str, object]) -> None:
-    settings = read_settings(flags)
     from flowd.logging_setup import configure_logging
-    from flowd.node import main
+    from flowd.settings.load import load_settings
+
+    settings = load_settings(os.environ, flags)
+    from flowd.node import main  # after the settings: a bad one is told at once, before the server is imported
 
     configure_logging(level=settings.logs.level, style=settings.logs.format, secrets=settings.secrets())
     raise typer.Exit(main(settings))

@@ -109,7 +109,7 @@ def login_link(username: UsernameArgument) -> None:
 
     settings = read_settings_without_keys()
     token = with_metastore(settings, lambda metastore: LoginLinks(metastore).issue(username))
-    print(f"{settings.api.url}/login?link={token}")
+    print(f"{settings.api.url}/login?token={token}")
 
 
 def _chosen_password(password: str | None, is_on_stdin: bool) -> str:

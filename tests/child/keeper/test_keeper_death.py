@@ -115,6 +115,27 @@ async def test_a_killed_keeper_is_told_to_everyone_who_waits(bench: Bench) -> No
         os.killpg(trees[0].pid, signal.SIGKILL)
 
 
+async def test_the_folders_of_a_killed_keeper_are_removed_by_a_later_one(bench: Bench) -> None:
+    (bench.folder / "tmp").mkdir()
+    env = {**KEEPER_ENV, "TMPDIR": str(bench.folder / "tmp")}
+    async with Keeper.open(env=env, on_request=no_answer) as killed:
+        await run(killed, bench.script("true"))
+        (left,) = (bench.folder / "tmp").iterdir()
+        os.kill(killed.pid, signal.SIGKILL)
+        await killed.closed
+    os.utime(left, (0, 0))
+
+    async with Keeper.open(env=env, on_request=no_answer) as living:
+        await eventually(lambda: not left.exists())
+        (own,) = (bench.folder / "tmp").iterdir()
+        os.utime(own, (0, 0))
+        async with Keeper.open(env=env, on_request=no_answer):
+            await run(living, bench.script("true"))
+            assert own.exists()
+
+    await eventually(lambda: not any((bench.folder / "tmp").iterdir()))
+
+
 async def test_a_keeper_that_cannot_start_says_so() -> None:
     with pytest.raises(KeeperDied, match="is gone"):
         async with Keeper.open(env={"PYTHONHOME": "/nowhere"}, on_request=no_answer):

@@ -1,5 +1,10 @@
 """Which file may write which DAG."""
 
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from flowd.db.dags import KnownDag
 from flowd.domain.ids import DagId
 from flowd.roles.scheduler.dag_ownership import FilePlan, plan
@@ -63,3 +68,39 @@ def test_a_dag_of_a_removed_file_becomes_inactive_unless_another_file_defines_it
 
 def test_dags_of_files_that_only_another_scheduler_has_are_left_alone() -> None:
     assert plan({"a.py": parsed("a.py", "x")}, [known("y", "theirs.py")], set()).inactive == ()
+
+
+dag_ids = st.sampled_from(["x", "y", "z"])
+paths = st.sampled_from(["a.py", "b.py", "c.py"])
+known_dags = st.dictionaries(dag_ids, st.tuples(paths, st.booleans())).map(
+    lambda rows: [known(dag_id, path, is_active=is_active) for dag_id, (path, is_active) in rows.items()]
+)
+
+
+@given(st.dictionaries(paths, st.none() | st.sets(dag_ids)), known_dags, st.sets(paths))
+def test_a_dag_has_one_owner_at_most_every_refusal_is_told_and_a_second_decision_is_the_same(
+    defined: dict[str, set[str] | None], dags: list[KnownDag], gone: set[str]
+) -> None:
+    files = {path: None if ids is None else parsed(path, *sorted(ids)) for path, ids in defined.items()}
+    absent = gone - files.keys()
+
+    decided = plan(files, dags, absent)
+
+    owners = Counter(dag_id for file_plan in decided.files.values() for dag_id in file_plan.owned)
+    assert set(owners.values()) <= {1}
+    assert not set(decided.inactive) & set(owners)
+    for path, file_plan in decided.files.items():
+        assert (file_plan.error is None) == (set(file_plan.owned) == (defined[path] or set()))
+    homes = {dag_id: path for path, file_plan in decided.files.items() for dag_id in file_plan.owned}
+    after = [known(dag.dag_id, homes.get(dag.dag_id, dag.file), is_active=dag.is_active) for dag in dags]
+    after = [
+        KnownDag(
+            dag_id=dag.dag_id,
+            file=dag.file,
+            is_active=dag.dag_id in homes or (dag.is_active and dag.dag_id not in decided.inactive),
+        )
+        for dag in after
+    ]
+    after += [known(dag_id, path) for dag_id, path in homes.items() if dag_id not in {dag.dag_id for dag in dags}]
+    assert plan(files, after, absent).files == decided.files
+    assert plan(files, after, absent).inactive == ()

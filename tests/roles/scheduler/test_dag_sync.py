@@ -302,6 +302,31 @@ async def test_a_file_that_writes_into_the_folder_whenever_it_is_parsed_does_not
     assert await site.active() == ["a", "b"]
 
 
+async def test_what_could_not_be_written_is_written_as_soon_as_it_can_be(site: Site) -> None:
+    site.write(a=dag("a"))
+    sync = site.sync()
+
+    async def fail_once() -> None:
+        async with site.metastore.transaction() as tx:
+            await tx.execute("ALTER TABLE import_error RENAME TO away")
+        with pytest.raises(Exception, match="no such table"):
+            await sync.step()
+        async with site.metastore.transaction() as tx:
+            await tx.execute("ALTER TABLE away RENAME TO import_error")
+
+    await fail_once()
+    assert not sync.first_pass.is_set()
+    await sync.step()
+    assert sync.first_pass.is_set()
+    assert await site.active() == ["a"]
+
+    site.write(a=dag("a", task="u"), b=dag("b"))
+    await fail_once()
+    await sync.step()
+    assert await site.active() == ["a", "b"]
+    assert (await site.dags())["a"]["number"] == 2
+
+
 async def test_a_slow_file_keeps_no_other_waiting(site: Site) -> None:
     site.write(slow="# flowd dag\nwhile True: pass", a=dag("a"), b=dag("b"))
     written = Bell()
@@ -324,21 +349,22 @@ async def test_until_a_changed_file_is_parsed_its_dags_stay_where_they_were(site
     await sync.step()
     await written.wait(None)
     before = await site.dags()
-    sleeping = "import time\ntime.sleep(1.5)\n"
+    gate = site.root / "gate"
+    waiting = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)\n"
     (site.folder / "moved.py").unlink()
-    site.write(slow=sleeping + dag("slow"), elsewhere=sleeping + dag("moved"), quick=dag("quick", task="u"))
+    site.write(slow=waiting + dag("slow") + dag("moved"), quick=dag("quick", task="u"))
 
     async with asyncio.timeout(15), asyncio.TaskGroup() as tasks:
-        step = tasks.create_task(sync.step())
+        tasks.create_task(sync.step())
         while (await site.dags())["quick"]["number"] == 1:
             await written.wait(None)
         meanwhile = await site.dags()
-        assert not step.done()
+        gate.touch()
 
     after = await site.dags()
     assert (meanwhile["slow"], meanwhile["moved"]) == (before["slow"], before["moved"])
     assert after["slow"]["bundle"] == meanwhile["quick"]["bundle"] != before["slow"]["bundle"]
-    assert (bool(after["moved"]["is_active"]), after["moved"]["file"]) == (True, "elsewhere.py")
+    assert (bool(after["moved"]["is_active"]), after["moved"]["file"]) == (True, "slow.py")
 
 
 async def test_a_change_while_a_slow_file_is_parsed_is_taken_at_once(site: Site) -> None:

@@ -140,7 +140,7 @@ class DagSync:
     async def _notice(self, snapshot: Snapshot) -> None:
         """Find out what must be parsed and what is gone."""
         seen = self._seen
-        before, seen.snapshot = seen.snapshot, snapshot
+        before = seen.snapshot
         present = {*snapshot.candidates, *snapshot.problems}
         async with self._metastore.reading() as tx:
             known = await dags.known(tx)
@@ -165,6 +165,8 @@ class DagSync:
                 seen.states[path] = _FileState(broken(problem), float("inf"))
         seen.states = {path: state for path, state in seen.states.items() if path in present}
         seen.written = {path: done for path, done in seen.written.items() if path in present}
+        # Last: where anything above fails, it must be found out again.
+        seen.snapshot = snapshot
 
     async def _store(self, snapshot: Snapshot) -> BundleHash:
         """Store the folder as a bundle, less what is stored already."""

@@ -12,10 +12,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(INSTALLED) ## every role on embedded SQLite with the example DAGs, state in .flowd
-	@FLOWD_HOME="$${FLOWD_HOME:-$(CURDIR)/.flowd}" \
-	FLOWD__DAGS__FOLDER="$${FLOWD__DAGS__FOLDER:-examples/dags}" \
-	FLOWD__DAGS__PAUSED_AT_CREATION="$${FLOWD__DAGS__PAUSED_AT_CREATION:-false}" \
-	$(BIN)/flowd run $(ARGS)
+	@$(BIN)/python scripts/first_minute $(ARGS)
 
 test: $(INSTALLED) services ## install and start what the tests need where it is missing, then run every test
 	$(BIN)/pytest $(ARGS)

@@ -182,12 +182,7 @@ def test_several_outputs_are_pushed_each_and_together(attempt: Attempt) -> None:
 
 def test_what_is_to_be_skipped_is_told(attempt: Attempt) -> None:
     assert attempt("branch") == {"outcome": "success", "value": "left", "skip": ["right"]}
-    assert attempt("stop") == {
-        "outcome": "success",
-        "value": False,
-        "skip": ["never"],
-        "skip_all_downstream": True,
-    }
+    assert attempt("stop") == {"outcome": "success", "value": False, "skip": ["never"]}
 
 
 def test_variables_connections_and_xcoms_go_through_the_socket(attempt: Attempt) -> None:

@@ -98,12 +98,12 @@ class Sighting:
 
     @property
     def when(self) -> str:
-        """When it can be seen."""
+        """When it can be seen, in words."""
         if abs(self.elongation_degrees) < GLARE_DEGREES:
-            return "lost in the Sun's light"
+            return "lost in the light of the Sun"
         if abs(self.elongation_degrees) > OPPOSITE_DEGREES:
-            return "all night"
-        return "in the evening" if self.elongation_degrees > 0 else "in the morning"
+            return "seen all night"
+        return "seen in the evening" if self.elongation_degrees > 0 else "seen in the morning"
 
 
 def sight(planet: tuple[float, float, float], earth: tuple[float, float, float]) -> Sighting:

@@ -35,7 +35,6 @@ class Outcome:
     ending: Ending
     value: Any = None
     skip: tuple[str, ...] = ()
-    skip_all_downstream: bool = False
     until: datetime | None = None
     error: BaseException | None = None
 
@@ -51,8 +50,6 @@ class Outcome:
             document["value"] = self.value
         if self.skip:
             document["skip"] = list(self.skip)
-        if self.skip_all_downstream:
-            document["skip_all_downstream"] = True
         if self.until is not None:
             document["until"] = self.until.isoformat()
         if self.error is not None:

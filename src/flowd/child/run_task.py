@@ -91,9 +91,7 @@ def _success(task: BaseOperator, context: Context, value: Any) -> Outcome:
         for key, item in value.items():
             if key != RETURN_KEY:
                 ti.xcom_push(key=key, value=item)
-    return Outcome(
-        ending=Ending.SUCCESS, value=pushed, skip=tuple(ti.skipped), skip_all_downstream=ti.skips_all_downstream
-    )
+    return Outcome(ending=Ending.SUCCESS, value=pushed, skip=tuple(ti.skipped))
 
 
 def _terminated(task: BaseOperator, assignment: Assignment, elapsed_seconds: float) -> Outcome:

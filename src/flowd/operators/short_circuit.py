@@ -23,7 +23,6 @@ class ShortCircuitOperator(PythonOperator):
         if condition:
             return condition
         self.log.info("the condition is %r: skipping what is behind", condition)
-        context["ti"].skip(sorted(self.downstream_task_ids))
-        if self.ignore_downstream_trigger_rules:
-            context["ti"].skip_all_downstream()
+        behind = self.get_flat_relative_ids() if self.ignore_downstream_trigger_rules else self.downstream_task_ids
+        context["ti"].skip(sorted(behind))
         return condition

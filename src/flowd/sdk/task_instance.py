@@ -39,7 +39,6 @@ class RunningTaskInstance:
         self.state = "running"
         self.context: Mapping[str, Any] = {}
         self.skipped: list[str] = []
-        self.skips_all_downstream = False
 
     @property
     def logical_date(self) -> datetime | None:
@@ -124,12 +123,8 @@ class RunningTaskInstance:
         return values[0] if isinstance(task_ids, str) and is_single and not is_mapped else values
 
     def skip(self, task_ids: Iterable[str]) -> None:
-        """Let these direct downstream tasks be skipped when this one succeeds."""
+        """Let these tasks behind this one be skipped when it succeeds, whatever their trigger rules say."""
         self.skipped = [*self.skipped, *(task_id for task_id in task_ids if task_id not in self.skipped)]
-
-    def skip_all_downstream(self) -> None:
-        """Let everything behind this task be skipped when it succeeds, whatever the trigger rules say."""
-        self.skips_all_downstream = True
 
     def __repr__(self) -> str:
         index = "" if self.map_index == UNMAPPED else f" map_index={self.map_index}"

@@ -96,7 +96,8 @@ async def test_a_fence_holds_while_the_node_is_stopped(tmp_path: Path) -> None:
 
 async def test_a_killed_keeper_is_told_to_everyone_who_waits(bench: Bench) -> None:
     async with Keeper.open(env=KEEPER_ENV, on_request=no_answer) as keeper:
-        trees = [await keeper.start(bench.script("sleep 5")), await keeper.start(bench.call("sleep"))]
+        launches = [bench.script("sleep 5"), bench.call("sleep"), bench.call("sleep", fresh=True)]
+        trees = [await keeper.start(launch) for launch in launches]
         waiting = [asyncio.ensure_future(tree.wait()) for tree in trees]
 
         os.kill(keeper.pid, signal.SIGKILL)
@@ -107,12 +108,11 @@ async def test_a_killed_keeper_is_told_to_everyone_who_waits(bench: Bench) -> No
                 await wait
         with pytest.raises(KeeperDied):
             await keeper.start(bench.script("true"))
-        forked = trees[1].pid
-        assert forked is not None
-        await eventually(lambda: not is_alive(forked))
+        script, forked, fresh = (tree.pid for tree in trees)
+        assert script and forked and fresh
+        await eventually(lambda: not is_alive(forked) and not is_alive(fresh))
         trees[0].kill("the keeper is no more")
-        assert trees[0].pid is not None
-        os.killpg(trees[0].pid, signal.SIGKILL)
+        os.killpg(script, signal.SIGKILL)
 
 
 async def test_the_folders_of_a_killed_keeper_are_removed_by_a_later_one(bench: Bench) -> None:

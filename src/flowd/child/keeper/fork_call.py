@@ -1,10 +1,8 @@
 """Forking a Python task from the keeper itself: the bare interpreter, in which no user code was ever imported."""
 
 import os
-import signal
 
-from flowd.child.keeper import linux
-from flowd.child.keeper.task_entry import TaskSetup, become_session, run_task
+from flowd.child.keeper.task_entry import TaskSetup, become_session, die_with_keeper, run_task
 
 
 def fork_task(setup: TaskSetup, *, stdout: int, stderr: int, channel: int) -> int:
@@ -14,9 +12,7 @@ def fork_task(setup: TaskSetup, *, stdout: int, stderr: int, channel: int) -> in
     if pid:
         return pid
     try:
-        linux.die_with_parent()
-        if os.getppid() != keeper:
-            os.kill(os.getpid(), signal.SIGKILL)
+        die_with_keeper(keeper)
         run_task(setup, become_session(stdout, stderr, channel))
     finally:
         os._exit(1)

@@ -1,22 +1,24 @@
 """The first code of a task that wants an interpreter of its own (`start_method = "spawn"`)."""
 
+import os
 import socket
 import sys
 from typing import NoReturn
 
-from flowd.child.keeper.task_entry import read_setup, run_task
+from flowd.child.keeper.task_entry import die_with_keeper, read_setup, run_task
 
 
 def startup_code() -> str:
     """Return the program for a new interpreter; it finds modules where this one does, whatever its environment."""
     return (
         f"import sys; sys.path.extend(p for p in {sys.path!r} if p not in sys.path); "
-        "from flowd.child.keeper.fresh import main; main()"
+        f"from flowd.child.keeper.fresh import main; main({os.getpid()})"
     )
 
 
-def main() -> NoReturn:
+def main(keeper_pid: int) -> NoReturn:
     """Become the task that the frame on descriptor 3 tells of."""
+    die_with_keeper(keeper_pid)
     channel = socket.socket(fileno=3)
     channel.set_inheritable(False)
     run_task(read_setup(channel), channel)

@@ -62,6 +62,13 @@ def become_session(stdout: int, stderr: int, channel: int) -> socket.socket:
     return socket.socket(fileno=_CHANNEL_FD)
 
 
+def die_with_keeper(keeper_pid: int) -> None:
+    """Let this child of the keeper be killed at the keeper's death; die now where that was before."""
+    linux.die_with_parent()
+    if os.getppid() != keeper_pid:
+        os._exit(1)
+
+
 def renew_standard_streams() -> None:
     """Give Python new stdout and stderr on descriptors 1 and 2: by lines, UTF-8, and never failing on a character."""
     for name, fd in (("stdout", 1), ("stderr", 2)):

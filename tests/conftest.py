@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.services import AmqpServer, DatabaseFactory, PostgresServer, ServiceUnreachable
 
+pytest_plugins = ["tests.support.ledger_fixtures"]
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> PostgresServer:

@@ -43,7 +43,8 @@ def test_the_standard_library_and_uvicorn_log_the_same_way() -> None:
     logging.getLogger("uvicorn.access").addHandler(logging.StreamHandler(io.StringIO()))
     configure_logging(level="info", style="json", stream=stream)
 
-    logging.getLogger("uvicorn.access").info("GET %s", "/livez")
+    logging.getLogger("uvicorn.access").warning("GET %s", "/livez")
+    logging.getLogger("uvicorn.error").info("Started server process")
     logging.getLogger("flowd.db").warning("slow", extra={"seconds": 3})
     logging.getLogger("alembic.runtime").info("Context impl")
 

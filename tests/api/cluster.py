@@ -49,6 +49,7 @@ class MovableClock(SystemClock):
 
     def __init__(self) -> None:
         self._ahead_seconds = 0.0
+        self.slept = asyncio.Event()
 
     def monotonic(self) -> float:
         """Return seconds, as far as it was advanced."""
@@ -60,6 +61,7 @@ class MovableClock(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         """Let others run, and return."""
+        self.slept.set()
         await asyncio.sleep(0)
 
 

@@ -2,12 +2,13 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from flowd.cli.output import Format, show_one, show_rows
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"name": "a", "count": 10, "is_on": True, "note": "two\nlines", "hidden": 1},
     {"name": "long name", "count": None, "is_on": False, "note": "", "hidden": 2},
 ]

@@ -1,7 +1,7 @@
 """The state machine of a task instance: every edge, every refusal, and what holds under any sequence of events."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import settings
@@ -23,6 +23,7 @@ from flowd.domain.task_events import (
     Lost,
     Marked,
     Queued,
+    Released,
     ReportEvent,
     Rescheduled,
     RunStopped,
@@ -61,7 +62,9 @@ EDGES: list[tuple[TaskEvent, set[TaskState], TaskState]] = [
     (Cancelled(TOKEN), {S.RUNNING}, S.FAILED),
     (CancelRequested(), {S.RUNNING}, S.RUNNING),
     (CancelRequested(), UNFINISHED - {S.RUNNING}, S.FAILED),
-    (Cleared(0), set(S), S.NONE),
+    (Cleared(0), set(S) - {S.RUNNING, S.RESTARTING}, S.NONE),
+    (Cleared(0), {S.RUNNING, S.RESTARTING}, S.RESTARTING),
+    (Released(1), {S.RESTARTING}, S.NONE),
     (Marked(S.SUCCESS), set(S), S.SUCCESS),
     (Marked(S.FAILED), set(S), S.FAILED),
     (Marked(S.SKIPPED), set(S), S.SKIPPED),
@@ -89,7 +92,8 @@ def legal_from(event: TaskEvent) -> set[TaskState]:
 def test_only_the_edges_of_the_graph_are_followed(
     event: TaskEvent, states: set[TaskState], target: TaskState, state: TaskState
 ) -> None:
-    before = an_instance(state, max_tries=TRIES_LEFT, version=7)
+    held = {"try_number": 1, "held_until": NOW + LEASE} if state is S.RESTARTING else {}
+    before = an_instance(state, max_tries=TRIES_LEFT, version=7, **held)
 
     if state in states:
         after = transition(before, event, NOW)
@@ -233,19 +237,78 @@ def test_a_branch_keeps_what_it_decided_against_for_its_downstreams() -> None:
     assert (ended.skips, ended.needs_propagation) == (("report",), True)
 
 
+def cleared_while_running() -> TaskInstance:
+    return transition(an_instance(S.RUNNING), Cleared(0), NOW)
+
+
+def test_a_cleared_running_task_restarts_when_its_worker_says_that_the_old_process_is_dead() -> None:
+    restarting = cleared_while_running()
+
+    released = transition(restarting, Released(1), NOW)
+
+    assert (restarting.state, restarting.held_until, restarting.token) == (S.RESTARTING, NOW + LEASE, None)
+    assert (released.state, released.held_until) == (S.NONE, None)
+
+
+@pytest.mark.parametrize("event", [Scheduled(), Queued(), Claimed(1, TOKEN, "worker1", LEASE), CompletedWithoutWork()])
+def test_a_restarting_task_goes_nowhere_while_its_old_process_may_live(event: TaskEvent) -> None:
+    with pytest.raises(IllegalTransition, match="it is restarting$"):
+        transition(cleared_while_running(), event, NOW)
+
+
+def test_a_running_task_whose_lease_is_over_is_none_as_soon_as_it_is_cleared() -> None:
+    cleared = transition(an_instance(S.RUNNING, lease_until=NOW), Cleared(0), NOW)
+
+    assert (cleared.state, cleared.held_until) == (S.NONE, None)
+
+
+@pytest.mark.parametrize("intervention", [Marked(S.FAILED), RunStopped(S.SKIPPED)], ids=lambda one: one.cause)
+def test_a_task_that_was_ended_while_it_ran_restarts_only_after_its_old_process(intervention: TaskEvent) -> None:
+    ended = transition(an_instance(S.RUNNING), intervention, NOW)
+
+    cleared = transition(ended, Cleared(0), NOW)
+
+    assert ended.held_until == NOW + LEASE
+    assert (cleared.state, cleared.held_until) == (S.RESTARTING, NOW + LEASE)
+
+
+def test_the_death_of_an_old_process_leaves_an_ended_task_as_it_ended() -> None:
+    ended = transition(an_instance(S.RUNNING), Marked(S.SUCCESS), NOW)
+
+    released = transition(ended, Released(1), NOW)
+
+    assert (released.state, released.held_until) == (S.SUCCESS, None)
+    assert transition(released, Cleared(0), NOW).state is S.NONE
+
+
+@pytest.mark.parametrize(
+    ("instance", "try_number"),
+    [(cleared_while_running(), 2), (an_instance(S.SUCCESS, try_number=1), 1)],
+    ids=["another try", "nothing held"],
+)
+def test_a_release_of_what_is_not_held_is_refused(instance: TaskInstance, try_number: int) -> None:
+    with pytest.raises(StaleClaim, match=f"^etl.load: nothing is held for try {try_number}$"):
+        transition(instance, Released(try_number), NOW)
+
+
 class AnyEvents(RuleBasedStateMachine):
-    """One instance under any sequence of events, legal or not; what is refused changes nothing."""
+    """One instance under any sequence of events, legal or not; what is refused changes nothing.
+
+    Beside it live the processes of its tries: each dies with its report, with its worker's word, or with its lease.
+    """
 
     @initialize(retries=st.integers(0, 2))
     def create(self, retries: int) -> None:
         self.instance = an_instance(max_tries=retries)
+        self.now = NOW
         self.transitions = 0
         self.token_of_try: dict[int, ClaimToken] = {}
+        self.living: dict[ClaimToken, tuple[int, datetime]] = {}
 
     def meet(self, event: TaskEvent) -> None:
         before = self.instance
         try:
-            after = transition(before, event, NOW)
+            after = transition(before, event, self.now)
         except (IllegalTransition, StaleClaim):
             return
         assert after.version == before.version + 1
@@ -258,6 +321,33 @@ class AnyEvents(RuleBasedStateMachine):
         assert (before.state, after.state) in edges
         self.instance = after
         self.transitions += 1
+
+    def processes_that_may_live(self) -> list[ClaimToken]:
+        """Those that nobody has said to be dead and that no lease has ended: the keeper kills by then."""
+        return [token for token, (_, dead_at) in self.living.items() if dead_at > self.now]
+
+    @rule(part=st.sampled_from([0.3, 1.0]))
+    def time_passes(self, part: float) -> None:
+        self.now += LEASE * part
+
+    @precondition(lambda self: self.instance.token in self.processes_that_may_live())
+    @rule()
+    def the_holder_keeps_its_lease(self) -> None:
+        self.instance = replace(self.instance, lease_until=self.now + LEASE)
+        assert self.instance.token is not None
+        self.living[self.instance.token] = (self.instance.try_number, self.now + LEASE)
+
+    @precondition(lambda self: any(token != self.instance.token for token in self.living))
+    @rule(data=st.data())
+    def a_worker_says_that_a_fenced_process_is_dead(self, data: st.DataObject) -> None:
+        token = data.draw(st.sampled_from([token for token in self.living if token != self.instance.token]))
+        try_number, _ = self.living.pop(token)
+        self.meet(Released(try_number))
+
+    @precondition(lambda self: self.instance.held_until is not None and self.instance.held_until <= self.now)
+    @rule()
+    def a_scheduler_sees_that_the_lease_of_an_old_process_is_over(self) -> None:
+        self.meet(Released(self.instance.try_number))
 
     @rule(
         event=st.sampled_from(
@@ -289,12 +379,19 @@ class AnyEvents(RuleBasedStateMachine):
         if self.instance.token == token:
             assert behind == 0
             assert try_number not in self.token_of_try
+            assert self.processes_that_may_live() == [], "I10: a try began while an old process may live"
             self.token_of_try[try_number] = token
+            self.living[token] = (try_number, self.now + LEASE)
 
     @precondition(lambda self: self.instance.token is not None)
     @rule(report=st.sampled_from(REPORTS))
     def the_holder_reports(self, report: ReportEvent) -> None:
-        assert self.instance.token is not None
+        assert self.instance.token is not None and self.instance.lease_until is not None
+        if isinstance(report, Lost):
+            # Nobody speaks for a silent worker before its lease is over.
+            self.now = max(self.now, self.instance.lease_until)
+        else:
+            self.living.pop(self.instance.token, None)
         version = self.instance.version
         self.meet(replace(report, token=self.instance.token))
         assert self.instance.version == version + 1
@@ -319,6 +416,11 @@ class AnyEvents(RuleBasedStateMachine):
         is_running = self.instance.state is S.RUNNING
         assert (self.instance.token is not None) == (self.instance.lease_until is not None) == is_running
         assert is_running or not self.instance.is_cancel_requested
+
+    @invariant()
+    def a_process_that_may_live_and_has_no_token_is_waited_for(self) -> None:
+        fenced = [token for token in self.processes_that_may_live() if token != self.instance.token]
+        assert not fenced or self.instance.held_until is not None
 
     @invariant()
     def tries_keep_to_the_budget(self) -> None:

@@ -5,7 +5,7 @@ from html import escape
 from math import hypot, log10
 
 SIZE = 640
-WIDTH = SIZE + 440
+WIDTH = SIZE + 450
 CENTRE = SIZE / 2
 LEGEND = SIZE + 60
 INNERMOST_AU, OUTERMOST_AU = 0.3, 31.0
@@ -28,7 +28,7 @@ font-size="13" fill="#222">
 <text x="{LEGEND}" y="40" font-size="20">The planets on {day}</text>
 {legend}
 <g fill="#666">
-<text x="{LEGEND}" y="{SIZE - 40}">Seen from above the north pole; distances are logarithmic.</text>
+<text x="{LEGEND}" y="{SIZE - 40}">Seen from above the north pole; distances logarithmic.</text>
 <text x="{LEGEND}" y="{SIZE - 20}">Bad rows left out: {quarantined}</text>
 </g>
 </svg>

@@ -26,6 +26,9 @@ from flowd.domain.errors import InvalidInput
 from flowd.domain.states import TaskState
 
 DEFAULT_LIMIT = 50
+LARGEST_NUMBER = 2**53
+"""What no database takes for an overflow, and what JSON can say exactly."""
+
 NO_STATE = frozenset({"none", "null", "no_status", ""})
 """How clients spell the state of what has none."""
 
@@ -169,9 +172,12 @@ def _flag(name: str, text: str) -> bool:
 
 def _number(name: str, text: str) -> float:
     try:
-        return int(text) if text.lstrip("-").isdigit() else float(text)
+        value = float(text)
     except ValueError as error:
         raise invalid(("query", name), "Input should be a valid number", text, "float_parsing") from error
+    if not abs(value) <= LARGEST_NUMBER:
+        raise invalid(("query", name), f"Input should lie within {LARGEST_NUMBER} of 0", text, "finite_number")
+    return int(value) if value.is_integer() else value
 
 
 def _moment(name: str, text: str) -> datetime:

@@ -53,11 +53,8 @@ def logs(
     dag_id: DagArgument,
     run_id: RunArgument,
     task_id: TaskArgument,
-    try_number: Annotated[
-        int | None, typer.Option("--try", "-t", help="Which try; the latest where none is given.")
-    ] = None,
-    map_index: TryOption = Annotated[int | None, typer.Option("--try", "-t", help="Which try; the latest where none is given.")]
-IndexOption = -1,
+    try_number: TryOption = None,
+    map_index: IndexOption = -1,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the task has ended.")] = False,
 ) -> None:
     """Print what a task wrote."""
@@ -125,8 +122,7 @@ def mark(
     run_id: RunArgument,
     task_id: TaskArgument,
     state: Annotated[str, typer.Argument(help="success, failed or skipped.")],
-    map_index: TryOption = Annotated[int | None, typer.Option("--try", "-t", help="Which try; the latest where none is given.")]
-IndexOption = -1,
+    map_index: IndexOption = -1,
 ) -> None:
     """Say how a task ended."""
     from flowd.actions.mark import mark_tasks
@@ -142,8 +138,7 @@ IndexOption = -1,
 
 
 @app.command()
-def why(dag_id: DagArgument, run_id: RunArgument, task_id: TaskArgument, map_index: TryOption = Annotated[int | None, typer.Option("--try", "-t", help="Which try; the latest where none is given.")]
-IndexOption = -1) -> None:
+def why(dag_id: DagArgument, run_id: RunArgument, task_id: TaskArgument, map_index: IndexOption = -1) -> None:
     """Say every reason why a task is not running now."""
     from flowd.actions.why import why as reasons_of
     from flowd.domain.ids import DagId, RunId, TaskId

@@ -14,17 +14,18 @@ from flowd.domain.ids import BundleHash, RunId
 from flowd.domain.states import RunType
 from flowd.domain.task_instance import TaskInstance
 
+CONTEXT_COLUMNS = "run_type, run_after, logical_date, data_interval_start, data_interval_end, started_at, conf"
+
 
 async def assignments(tx: Transaction, graphs: Graphs, instances: Sequence[TaskInstance]) -> list[Assignment]:
     """Return the assignment of the current try of each instance, in order."""
     rows = await tx.execute(
-        "SELECT id, run_id, dag_version, bundle, run_type, run_after, logical_date, data_interval_start,"
-        f" data_interval_end, started_at, conf FROM dag_run WHERE id IN {tx.dialect.keys()}",
+        f"SELECT id, run_id, dag_version, bundle, {CONTEXT_COLUMNS} FROM dag_run WHERE id IN {tx.dialect.keys()}",
         {"keys": json.dumps(sorted({instance.run for instance in instances}))},
     )
     runs = {row["id"]: row for row in rows.mappings()}
     by_version = await graphs.get(tx, {row["dag_version"] for row in runs.values()})
-    contexts = {key: _context(row, by_version[row["dag_version"]].dag) for key, row in runs.items()}
+    contexts = {key: context_of(row, by_version[row["dag_version"]].dag) for key, row in runs.items()}
     made: list[Assignment] = []
     for instance in instances:
         run = runs[instance.run]
@@ -51,7 +52,8 @@ async def assignments(tx: Transaction, graphs: Graphs, instances: Sequence[TaskI
     return made
 
 
-def _context(row: RowMapping, dag: DagSpec) -> RunContext:
+def context_of(row: RowMapping, dag: DagSpec) -> RunContext:
+    """Return what a task may know of the run in this row, which has CONTEXT_COLUMNS."""
     conf = json.loads(row["conf"])
     defaults = {name: param.get("value") for name, param in dag.params.items()}
     return RunContext(

@@ -17,6 +17,8 @@ class Kind(StrEnum):
     MYSQL = "mysql"
 
 
+SQLITE_CLOCK = "flowd_now"
+
 _TYPES: dict[Kind, dict[str, str]] = {
     Kind.SQLITE: {},
     Kind.POSTGRESQL: {"int": "bigint", "text": "text", "bool": "boolean", "float": "double precision"},
@@ -35,8 +37,8 @@ class Dialect:
         """SQL for the metastore's clock in microseconds since 1970."""
         match self.kind:
             case Kind.SQLITE:
-                # SQLite runs in this process: its clock is this machine's, read to the millisecond.
-                return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000"
+                # SQLite runs in this process and counts in milliseconds: each connection is given this function.
+                return f"{SQLITE_CLOCK}()"
             case Kind.POSTGRESQL:
                 # clock_timestamp, not now(): a transaction that waited for a lock must not write the past.
                 return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)"

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -13,7 +14,7 @@ from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from flowd.db.dialect import Dialect, Kind
+from flowd.db.dialect import SQLITE_CLOCK, Dialect, Kind
 from flowd.db.moments import from_db
 from flowd.domain.errors import InvalidInput, MetastoreUnavailable
 
@@ -105,6 +106,8 @@ class Transaction:
 
     async def now(self) -> datetime:
         """Return the metastore's clock: the only one that is compared across nodes."""
+        if self.dialect.kind is Kind.SQLITE:
+            return from_db(_microseconds())
         return from_db(int((await self.execute(f"SELECT {self.dialect.now}")).scalar_one()))
 
 
@@ -284,6 +287,7 @@ def _tune_sqlite(engine: AsyncEngine, begin: str, more: Sequence[str]) -> None:
     def connected(dbapi_connection: Any, _record: object) -> None:
         # The driver must not begin transactions of its own: BEGIN IMMEDIATE takes the write lock before the first read.
         dbapi_connection.isolation_level = None
+        dbapi_connection.create_function(SQLITE_CLOCK, 0, _microseconds)
         cursor = dbapi_connection.cursor()
         for pragma in (
             f"busy_timeout = {int(STATEMENT_SECONDS * 1000)}",  # first: the next one may have to wait already
@@ -300,3 +304,7 @@ def _tune_sqlite(engine: AsyncEngine, begin: str, more: Sequence[str]) -> None:
     @event.listens_for(engine.sync_engine, "begin")
     def began(connection: Any) -> None:
         connection.exec_driver_sql(begin)
+
+
+def _microseconds() -> int:
+    return time.time_ns() // 1000

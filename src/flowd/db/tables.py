@@ -144,14 +144,16 @@ dag_run = Table(
     Column("started_at", MOMENT),
     Column("ended_at", MOMENT),
     Column("timeout_at", MOMENT),
+    Column("callback_due_at", MOMENT),
     UniqueConstraint("dag_id", "run_id"),
     UniqueConstraint("dag_id", "logical_date"),
     UniqueConstraint("dag_id", "idempotency_key"),
     CheckConstraint(f"state IN ({_states(list(RunState))})", name="state"),
     Index("ix_dag_run_recent", "dag_id", "run_after"),
     _live("ix_dag_run_live", "dag_id", "state", "id", where="state IN ('queued', 'running')"),
-    _live("ix_dag_run_news", "id", where="has_news"),
+    _live("ix_dag_run_news", "id", where="has_news AND state <> 'queued'"),
     _live("ix_dag_run_timeout", "timeout_at", where="state = 'running' AND timeout_at IS NOT NULL"),
+    _live("ix_dag_run_callback", "callback_due_at", where="callback_due_at IS NOT NULL"),
     Index("ix_dag_run_ended", "ended_at"),
 )
 

@@ -48,7 +48,9 @@ async def push(tx: Transaction, values: Sequence[tuple[InstanceKey, str, Any]], 
 
 async def forget(tx: Transaction, instances: Sequence[InstanceKey]) -> None:
     """Delete what these instances have pushed: their next try begins with nothing."""
-    await tx.execute(f"DELETE FROM xcom WHERE instance IN {tx.dialect.keys()}", {"keys": json.dumps(list(instances))})
+    if instances:
+        keys = json.dumps(list(instances))
+        await tx.execute(f"DELETE FROM xcom WHERE instance IN {tx.dialect.keys()}", {"keys": keys})
 
 
 async def pull(
@@ -88,4 +90,4 @@ async def pull(
             (task_id, map_index),
             XCom(run_id=RunId(run), task_id=task_id, map_index=map_index, name=found, value=json.loads(value)),
         )
-    return list(latest.values())
+    return [latest[place] for place in sorted(latest)]

@@ -15,7 +15,8 @@ class TaskInstance:
     there are at most `max_tries + 1` tries). `lost` counts the tries whose worker fell silent. `token` is held exactly
     while running. `held_until` is until when a process may still live whose token a user's action has dropped: no new
     try begins before. `not_before` is when a waiting instance goes on. `skips` are the downstream tasks a finished
-    branch decided against. `needs_propagation` is true from the end of the instance until its downstreams have been told.
+    branch decided against. `needs_propagation` is true from the end of the instance until its downstreams have been
+    told.
     """
 
     key: InstanceKey

@@ -58,7 +58,7 @@ class Node:
         readiness = Readiness(self._parts)
         await prepare_first_user(settings, opened.backends.metastore)
         if "scheduler" in roles:
-            self._scheduler = make_scheduler(settings, opened.backends, self._environ)
+            self._scheduler = make_scheduler(settings, opened.backends, home, self._environ)
         if "worker" in roles:
             self._worker = make_worker(settings, opened, home, self._environ)
         if "api" in roles:

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 
 from flowd.actions.backends import Backends
 from flowd.db.secrets_store import Connections, Variables
+from flowd.domain.ids import DagId, RunId
 from flowd.node.backends import Opened
+from flowd.roles.bundle_cache import BundleCache
+from flowd.roles.look_ups import Library, LookUps
 from flowd.roles.loop import Bell
 from flowd.roles.scheduler.dag_folder import DagFolder
 from flowd.roles.scheduler.dag_parse_result import ParseBounds
 from flowd.roles.scheduler.dag_parser import DagParser
 from flowd.roles.scheduler.dag_sync import DagSync
+from flowd.roles.scheduler.run_callbacks import CallbackDesk
 from flowd.roles.scheduler.scheduler import Scheduler, SchedulerPlan
 from flowd.roles.worker.attempt import Workbench
-from flowd.roles.worker.bundle_cache import BundleCache
 from flowd.roles.worker.reporter import Reporter
 from flowd.roles.worker.spool import Spool
 from flowd.roles.worker.task_environment import scrubbed
@@ -25,7 +28,6 @@ from flowd.settings.model import Settings
 def make_worker(settings: Settings, opened: Opened, home: WorkerHome, environ: Mapping[str, str]) -> Worker:
     """Return the worker role; its spool and its cache of bundles lie in its own folder."""
     backends, chosen = opened.backends, settings.worker
-    vault = Vault(settings.security.fernet_keys)
     clean = scrubbed(environ)
     return Worker(
         WorkerPlan(
@@ -42,9 +44,7 @@ def make_worker(settings: Settings, opened: Opened, home: WorkerHome, environ: M
         opened.keys,
         opened.claimer,
         Workbench(
-            metastore=backends.metastore,
-            variables=Variables(backends.metastore, vault),
-            connections=Connections(backends.metastore, vault),
+            library=_library(settings, backends),
             bundles=BundleCache(backends.metastore, home.folder / "bundles"),
             reporter=Reporter(backends.metastore, backends.queue, Spool(home.folder / "reports.ndjson")),
             clock=backends.clock,
@@ -58,7 +58,7 @@ def make_worker(settings: Settings, opened: Opened, home: WorkerHome, environ: M
     )
 
 
-def make_scheduler(settings: Settings, backends: Backends, environ: Mapping[str, str]) -> Scheduler:
+def make_scheduler(settings: Settings, backends: Backends, home: WorkerHome, environ: Mapping[str, str]) -> Scheduler:
     """Return the scheduler role."""
     plan = SchedulerPlan(
         poll_interval=settings.scheduler.poll_interval,
@@ -68,7 +68,22 @@ def make_scheduler(settings: Settings, backends: Backends, environ: Mapping[str,
         catchup_limit=settings.scheduler.catchup_limit,
         retention=settings.scheduler.retention,
     )
-    return Scheduler(plan, backends, lambda changed: _dag_sync(settings, backends, environ, changed))
+    desk = CallbackDesk(
+        library=_library(settings, backends),
+        bundles=BundleCache(backends.metastore, home.folder / "callback-bundles"),
+        environ=scrubbed(environ),
+        logs=settings.logs.folder,
+    )
+    return Scheduler(plan, backends, lambda changed: _dag_sync(settings, backends, environ, changed), desk)
+
+
+def _library(settings: Settings, backends: Backends) -> Library:
+    vault = Vault(settings.security.fernet_keys)
+    return Library(
+        metastore=backends.metastore,
+        variables=Variables(backends.metastore, vault),
+        connections=Connections(backends.metastore, vault),
+    )
 
 
 def _dag_sync(settings: Settings, backends: Backends, environ: Mapping[str, str], changed: Bell) -> DagSync:
@@ -80,6 +95,8 @@ def _dag_sync(settings: Settings, backends: Backends, environ: Mapping[str, str]
             bounds=ParseBounds(timeout=chosen.parse_timeout, memory_bytes=chosen.parse_memory),
             log_folder=str(settings.home / "logs" / "parse"),
             env=environ,
+            # A file that reads a Variable or a Connection at its top level is common: it is given them.
+            on_request=LookUps(_library(settings, backends), DagId(""), RunId("")).answer,
         ),
         chosen.scan_interval,
         paused_at_creation=chosen.paused_at_creation,

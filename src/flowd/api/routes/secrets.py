@@ -118,7 +118,7 @@ async def patch_connection(
     if body.connection_id != connection_id:
         raise InvalidInput("The connection_id in the request body does not match the URL parameter")
     given = {"schema" if name == "schema_" else name for name in body.model_fields_set}
-    named = fields_named(given, update_mask, _CONNECTION_FIELDS) - {"connection_id"}
+    named = fields_named(given & set(_CONNECTION_FIELDS), update_mask, _CONNECTION_FIELDS) - {"connection_id"}
     before = await _connection(context, connection_id)
     after = body.to_stored(before)
     changes: dict[str, Any] = {name: getattr(after, name) for name in named}

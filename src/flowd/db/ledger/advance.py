@@ -33,12 +33,20 @@ class Row:
     tally: Tally
 
 
-async def runs_with_news(tx: Transaction, *, limit: int) -> set[RunKey]:
-    """Return runs that a lost doorbell may have left waiting: those flagged, and those with unpropagated instances."""
+async def runs_flagged(tx: Transaction, *, after: RunKey, limit: int) -> list[RunKey]:
+    """Return the first runs behind `after` which have begun and are to be looked at as a whole, in order."""
     rows = await tx.execute(
-        "SELECT id FROM (SELECT id FROM dag_run WHERE has_news LIMIT :limit) AS flagged"
-        " UNION SELECT run FROM"
-        " (SELECT DISTINCT run FROM task_instance WHERE needs_propagation LIMIT :limit) AS ended",
+        "SELECT id FROM dag_run WHERE has_news AND state <> 'queued' AND id > :after ORDER BY id LIMIT :limit",
+        {"after": after, "limit": limit},
+    )
+    return [RunKey(key) for (key,) in rows]
+
+
+async def runs_with_ended(tx: Transaction, *, limit: int) -> set[RunKey]:
+    """Return runs which have begun and have an ended instance whose downstreams have not been told."""
+    rows = await tx.execute(
+        "SELECT DISTINCT t.run FROM task_instance t JOIN dag_run d ON d.id = t.run"
+        " WHERE t.needs_propagation AND d.state <> 'queued' LIMIT :limit",
         {"limit": limit},
     )
     return {RunKey(key) for (key,) in rows}
@@ -52,12 +60,18 @@ async def runs_past_timeout(tx: Transaction) -> set[RunKey]:
     return {RunKey(key) for (key,) in rows}
 
 
-async def queued_runs(tx: Transaction, *, limit: int) -> list[tuple[RunKey, DagId]]:
-    """Return the oldest queued runs of DAGs that are not paused, oldest first."""
+async def queued_runs(tx: Transaction, *, per_dag: int) -> list[tuple[RunKey, DagId]]:
+    """Return the oldest `per_dag` queued runs, already due, of each DAG that is not paused, oldest first.
+
+    As many of each, so that a DAG with a long queue cannot hide the others.
+    """
     rows = await tx.execute(
-        "SELECT d.id, d.dag_id FROM dag_run d JOIN dag g ON g.dag_id = d.dag_id"
-        " WHERE d.state = 'queued' AND NOT g.is_paused ORDER BY d.id LIMIT :limit",
-        {"limit": limit},
+        "SELECT id, dag_id FROM (SELECT d.id, d.dag_id,"
+        " ROW_NUMBER() OVER (PARTITION BY d.dag_id ORDER BY d.id) AS place"
+        " FROM dag_run d JOIN dag g ON g.dag_id = d.dag_id"
+        f" WHERE d.state = 'queued' AND d.run_after <= {tx.dialect.now} AND NOT g.is_paused) AS waiting"
+        " WHERE place <= :per_dag ORDER BY id",
+        {"per_dag": per_dag},
     )
     return [(RunKey(key), DagId(dag_id)) for key, dag_id in rows]
 
@@ -127,12 +141,18 @@ async def states_of(
     tx: Transaction, run: RunKey, *, task_ids: Sequence[TaskId] | None = None
 ) -> dict[TaskId, TaskState]:
     """Return the states of a run's instances, or of some of them."""
-    rows = await tx.execute(
-        "SELECT task_id, state FROM task_instance WHERE run = :run",
-        {"run": run},
-    )
+    rows = await tx.execute("SELECT task_id, state FROM task_instance WHERE run = :run", {"run": run})
     wanted = None if task_ids is None else set(task_ids)
     return {TaskId(task_id): TaskState(state) for task_id, state in rows if wanted is None or TaskId(task_id) in wanted}
+
+
+async def tasks_begun(tx: Transaction, run: RunKey) -> tuple[set[TaskId], int]:
+    """Return the tasks that have an instance in the run, and how many of these have not ended or not told of it."""
+    rows = (
+        await tx.execute("SELECT task_id, state, needs_propagation FROM task_instance WHERE run = :run", {"run": run})
+    ).all()
+    unfinished = sum(not TaskState(state).is_finished or bool(is_untold) for _, state, is_untold in rows)
+    return {TaskId(task_id) for task_id, _, _ in rows}, unfinished
 
 
 async def settle(tx: Transaction, tallies: Mapping[InstanceKey, Tally]) -> None:

@@ -86,6 +86,18 @@ async def create_run(tx: Transaction, new: NewRun, now: datetime) -> DagRun:
     )
 
 
+async def live_runs(tx: Transaction, dag_id: DagId) -> int:
+    """Return how many scheduled runs of the DAG are queued or running."""
+    count: int = (
+        await tx.execute(
+            "SELECT COUNT(*) FROM dag_run WHERE dag_id = :dag_id AND state IN ('queued', 'running')"
+            " AND run_type = 'scheduled'",
+            {"dag_id": dag_id},
+        )
+    ).scalar_one()
+    return count
+
+
 async def find_by_idempotency_key(tx: Transaction, dag_id: DagId, key: str) -> DagRun | None:
     """Return the run that an earlier request with this key made."""
     row = (

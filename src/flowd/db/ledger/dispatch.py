@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from flowd.db.dialect import Kind
 from flowd.db.engine import Transaction
-from flowd.db.ledger.read import INSTANCE_COLUMNS, instance_of
+from flowd.db.ledger.read import INSTANCE_COLUMNS, as_json, instance_of
 from flowd.domain.admission import Occupancy
 from flowd.domain.ids import DagId, InstanceKey, RunKey, TaskId
 from flowd.domain.task_instance import TaskInstance
@@ -17,6 +17,7 @@ FIRST_RING_AGAIN = timedelta(seconds=60)
 """How long a confirmed message may stay unclaimed; it doubles with every ring."""
 
 _MOST_DOUBLINGS = 6
+_FREE = {"pool": "text", "slots": "int"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +64,21 @@ async def occupancy(tx: Transaction, pool_sizes: Mapping[str, int]) -> tuple[Occ
 async def waiters(
     tx: Transaction,
     *,
-    full_pools: Collection[str],
+    free_slots: Mapping[str, int],
     full_runs: Collection[RunKey],
     full_tasks: Collection[tuple[DagId, TaskId]],
     per_run: int,
 ) -> list[Waiter]:
     """Return for each running run of an unpaused DAG its first `per_run` scheduled instances, under lock.
 
-    Whatever already meets a full pool, run or task limit is left out, so that it cannot hide those behind it.
+    Whatever asks for more than the free slots of its pool, or meets a full run or task limit, is left out, so that it
+    cannot hide those behind it.
     """
     lock = " FOR UPDATE OF t SKIP LOCKED" if tx.dialect.for_update else ""
     chosen = (
         "SELECT x.id FROM task_instance x WHERE x.run = d.id AND x.state = 'scheduled'"
-        f" AND x.pool NOT IN {tx.dialect.keys('full_pools', 'text')}"
+        f" AND EXISTS (SELECT 1 FROM {tx.dialect.rows(_FREE, parameter='free')}"
+        " WHERE r.pool = x.pool AND r.slots >= x.pool_slots)"
         f" AND (x.dag_id || '/' || x.task_id) NOT IN {tx.dialect.keys('full_tasks', 'text')}"
         " ORDER BY x.priority DESC, x.id LIMIT :per_run"
     )
@@ -90,7 +93,7 @@ async def waiters(
         f" FROM dag_run d JOIN dag g ON g.dag_id = d.dag_id {join}"
         f" WHERE d.state = 'running' AND NOT g.is_paused AND d.id NOT IN {tx.dialect.keys('full_runs')}{lock}",
         {
-            "full_pools": json.dumps(sorted(full_pools)),
+            "free": as_json([{"pool": pool, "slots": slots} for pool, slots in free_slots.items()]),
             "full_runs": json.dumps(sorted(full_runs)),
             "full_tasks": json.dumps(sorted(f"{dag_id}/{task_id}" for dag_id, task_id in full_tasks)),
             "per_run": per_run,

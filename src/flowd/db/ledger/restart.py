@@ -102,15 +102,22 @@ async def repin(tx: Transaction, runs: Sequence[DagRun]) -> None:
 async def release(tx: Transaction, keys: Sequence[InstanceKey], *, try_number: int | None = None) -> list[RunKey]:
     """Let Released happen to these instances, and return the runs that go on by it, flagged for the advancer.
 
-    `try_number` is the try whose process is dead; without it, each instance's latest. Locks the runs first, as always.
+    `try_number` is the try whose process is dead; without it, it is each instance's latest where its lease is over.
+    Locks the runs first, as always.
     """
     rows = await tx.execute(
         f"SELECT DISTINCT run FROM task_instance WHERE id IN {tx.dialect.keys()}", {"keys": json.dumps(sorted(keys))}
     )
     runs = await read.runs(tx, sorted(RunKey(run) for (run,) in rows))
     held = await read.instances(tx, keys)
-    changes = [(one, Released(try_number or one.try_number)) for one in held.values()]
-    released = [one for one in await write.apply(tx, changes, await tx.now()) if isinstance(one, TaskInstance)]
+    now = await tx.now()
+    changes = [
+        (one, Released(try_number or one.try_number))
+        for one in held.values()
+        # It may have run, and been cleared, once more since the caller looked: then a younger process may live.
+        if try_number is not None or (one.held_until is not None and one.held_until <= now)
+    ]
+    released = [one for one in await write.apply(tx, changes, now) if isinstance(one, TaskInstance)]
     going_on = {one.run for one in released if one.state is TaskState.NONE}
     await advance.settle_runs(tx, [run for run in runs if run.key in going_on], with_news=going_on)
     return sorted(going_on)

@@ -22,8 +22,9 @@ async def due(tx: Transaction, *, limit: int) -> list[TaskInstance]:
 
 
 async def next_moment(tx: Transaction) -> datetime | None:
-    """Return the earliest moment for which an instance waits."""
-    earliest: int | None = (
-        await tx.execute(f"SELECT MIN(not_before) FROM task_instance WHERE state IN ({_WAITING})")
-    ).scalar_one()
-    return from_db(earliest)
+    """Return the earliest moment for which an instance waits, be it for its time or for an old process to be dead."""
+    rows = await tx.execute(
+        f"SELECT MIN(not_before) FROM task_instance WHERE state IN ({_WAITING})"
+        " UNION ALL SELECT MIN(held_until) FROM task_instance WHERE state = 'restarting'"
+    )
+    return from_db(min((moment for (moment,) in rows if moment is not None), default=None))

@@ -38,6 +38,7 @@ Refused = IllegalTransition | StaleClaim
 
 _COLUMNS = {
     "id": "int",
+    "guard": "int",
     "version": "int",
     "state": "text",
     "from_state": "text",
@@ -65,6 +66,17 @@ _WRITTEN = (
     "version, state, try_number, max_tries, lost, token, worker, lease_until, is_cancel_requested, held_until,"
     " not_before, skips, needs_propagation, scheduled_at, queued_at, started_at, ended_at, ring_at"
 ).split(", ")
+_RUN_COLUMNS = {
+    "id": "int",
+    "version": "int",
+    "state": "text",
+    "from_state": "text",
+    "cause": "text",
+    "started_at": "int",
+    "ended_at": "int",
+    "timeout_at": "int",
+    "at": "int",
+}
 _ATTEMPT = {
     "instance": "int",
     "try_number": "int",
@@ -93,19 +105,23 @@ async def apply(
     """Let each event happen to its instance, loaded under lock in this transaction, and return what became of each.
 
     A refused event changes nothing. Every change adds one row of history; the end of a running try adds its attempt.
+    Where two events name one instance (a message came twice), the second meets what the first has left.
     Raises Conflict, and so rolls back, where a row changed under the lock: that would be a bug.
     """
     answers: list[TaskInstance | Refused] = []
     written: list[dict[str, Any]] = []
     attempts: list[dict[str, Any]] = []
-    for before, event in changes:
+    current: dict[InstanceKey, TaskInstance] = {}
+    for loaded, event in changes:
+        before = current.get(loaded.key, loaded)
         try:
             after = transition(before, event, now)
         except (IllegalTransition, StaleClaim) as refusal:
             answers.append(refusal)
             continue
         answers.append(after)
-        written.append(_row(before, after, event, now))
+        current[after.key] = after
+        written.append(_row(before, after, event, now) | {"guard": loaded.version})
         if before.state is TaskState.RUNNING and after.state is not TaskState.RUNNING:
             attempts.append(_attempt(before, event, now, (measured or {}).get(before.key, Measured())))
     if written:
@@ -120,7 +136,7 @@ async def apply(
 
 
 async def _write(tx: Transaction, rows: list[dict[str, Any]]) -> None:
-    document = as_json(rows)
+    last = {row["id"]: row for row in rows}
     assignments = ", ".join(f"{name} = r.{name}" for name in _WRITTEN)
     changed = await tx.execute(
         f"UPDATE task_instance SET {assignments},"
@@ -128,16 +144,16 @@ async def _write(tx: Transaction, rows: list[dict[str, Any]]) -> None:
         " rings = CASE WHEN r.state = 'queued' THEN 0 ELSE rings END,"
         " heartbeats = CASE WHEN r.cause = 'claimed' THEN 0 ELSE heartbeats END"
         f" FROM {tx.dialect.rows(_COLUMNS)}"
-        " WHERE task_instance.id = r.id AND task_instance.version = r.version - 1",
-        {"rows": document},
+        " WHERE task_instance.id = r.id AND task_instance.version = r.guard",
+        {"rows": as_json(list(last.values()))},
     )
-    if changed.rowcount != len(rows):
-        raise Conflict(f"{len(rows) - changed.rowcount} of {len(rows)} task instances changed while they were locked")
+    if changed.rowcount != len(last):
+        raise Conflict(f"{len(last) - changed.rowcount} of {len(last)} task instances changed while they were locked")
     await tx.execute(
         "INSERT INTO task_transition (instance, version, from_state, to_state, cause, try_number, token, at)"
         " SELECT r.id, r.version, r.from_state, r.state, r.cause, r.try_number, r.used_token, r.at"
         f" FROM {tx.dialect.rows(_COLUMNS)} WHERE 1 = 1",
-        {"rows": document},
+        {"rows": as_json(rows)},
     )
 
 
@@ -149,36 +165,33 @@ async def apply_to_runs(tx: Transaction, changes: Sequence[tuple[DagRun, RunEven
     after = [run_transition(run, event, now) for run, event in changes]
     if not after:
         return []
+    rows = [
+        {
+            "id": run.key,
+            "version": run.version,
+            "state": run.state.value,
+            "from_state": before.state.value,
+            "cause": event.value,
+            "started_at": to_db(run.started_at),
+            "ended_at": to_db(run.ended_at),
+            "timeout_at": to_db(run.timeout_at),
+            "at": to_db(now),
+        }
+        for (before, event), run in zip(changes, after, strict=True)
+    ]
     changed = await tx.execute(
-        "UPDATE dag_run SET state = :state, version = :version, started_at = :started_at, ended_at = :ended_at"
-        " WHERE id = :id AND version = :version - 1",
-        [
-            {
-                "id": run.key,
-                "state": run.state.value,
-                "version": run.version,
-                "started_at": to_db(run.started_at),
-                "ended_at": to_db(run.ended_at),
-            }
-            for run in after
-        ],
+        "UPDATE dag_run SET state = r.state, version = r.version, started_at = r.started_at, ended_at = r.ended_at,"
+        f" timeout_at = r.timeout_at FROM {tx.dialect.rows(_RUN_COLUMNS)}"
+        " WHERE dag_run.id = r.id AND dag_run.version = r.version - 1",
+        {"rows": as_json(rows)},
     )
-    if changed.rowcount not in (-1, len(after)):
+    if changed.rowcount != len(after):
         raise Conflict(f"{len(after) - changed.rowcount} of {len(after)} runs changed while they were locked")
     await tx.execute(
         "INSERT INTO run_transition (run, version, from_state, to_state, cause, at)"
-        " VALUES (:run, :version, :from_state, :to_state, :cause, :at)",
-        [
-            {
-                "run": run.key,
-                "version": run.version,
-                "from_state": before.state.value,
-                "to_state": run.state.value,
-                "cause": event.value,
-                "at": to_db(now),
-            }
-            for (before, event), run in zip(changes, after, strict=True)
-        ],
+        " SELECT r.id, r.version, r.from_state, r.state, r.cause, r.at"
+        f" FROM {tx.dialect.rows(_RUN_COLUMNS)} WHERE 1 = 1",
+        {"rows": as_json(rows)},
     )
     return after
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from flowd.db.engine import Transaction
-from flowd.db.ledger import advance, write
+from flowd.db.ledger import advance, read, write
 from flowd.domain.dag_run import DagRun, RunEvent, outcome_of
 from flowd.domain.graph import Graph
 from flowd.domain.ids import InstanceKey, RunKey, TaskId
 from flowd.domain.run_plan import News, Standing, Step, Tally, downstream_of, step
-from flowd.domain.states import TaskState
-from flowd.domain.task_events import RunStopped, TaskEvent
+from flowd.domain.states import RunState, TaskState
+from flowd.domain.task_events import Decided, RunStopped, TaskEvent
 from flowd.domain.task_instance import TaskInstance
 
 PAST_SETTLED = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
@@ -71,16 +71,20 @@ class Advance:
             await self._look_at_the_past(progress)
             if progress.run.has_news:
                 progress.rows = await advance.undecided(self._tx, progress.run.key)
-                progress.revisit = tuple(progress.rows)
+                progress.revisit = tuple(task_id for task_id in progress.rows if task_id in progress.graph.tasks)
+                # A run that was moved to another version of its DAG may have tasks which that no longer has.
+                removed = progress.rows.keys() - progress.graph.tasks.keys()
+                progress.events |= dict.fromkeys(sorted(removed), Decided(TaskState.REMOVED))
                 progress.decided_against = await advance.decided_against(self._tx, progress.run.key)
 
     async def propagate(self) -> None:
         """Tell the downstreams of every ended instance, and theirs, until nothing more is decided."""
         for instance in await advance.ended_instances(self._tx, list(self._runs)):
             progress = self._runs[instance.run]
-            progress.news.append(News(task_id=instance.task_id, outcome=instance.state, skips=instance.skips))
             progress.told.append(instance.key)
-        newly_ended = {key: len(progress.news) for key, progress in self._runs.items()}
+            if instance.task_id in progress.graph.tasks:
+                progress.news.append(News(task_id=instance.task_id, outcome=instance.state, skips=instance.skips))
+        newly_ended = {key: len(progress.told) + len(progress.events) for key, progress in self._runs.items()}
         while pending := [one for one in self._runs.values() if one.news or one.revisit]:
             await self._load({one.run.key: [*downstream_of(one.graph, one.news), *one.revisit] for one in pending})
             for progress in pending:
@@ -131,7 +135,7 @@ class Advance:
         await advance.settle(self._tx, tallies)
         await advance.mark_told(self._tx, told)
         self.changed = bool(changes or told)
-        await self._wake_successors()
+        await self._wake_successors(newly_ended)
 
     async def _stop(self, progress: _Progress) -> None:
         """End whatever is left of a run whose time is up; a worker that still runs one of these is fenced."""
@@ -153,19 +157,22 @@ class Advance:
                 self._runs[key].rows[task_id] = row
 
     async def _look_at_the_past(self, progress: _Progress) -> None:
-        """Find out which tasks that depend on their past must wait."""
+        """Find out which tasks that depend on their past must wait: all, where the run before has not begun."""
         depending = [task.task_id for task in progress.graph.tasks.values() if task.depends_on_past]
         before = await advance.previous_run(self._tx, progress.run) if depending else None
         if before is not None:
+            has_begun = (await read.run(self._tx, before)).state is not RunState.QUEUED
             past = await advance.states_of(self._tx, before, task_ids=depending)
             progress.held = frozenset(
-                task_id for task_id in depending if task_id in past and past[task_id] not in PAST_SETTLED
+                task_id
+                for task_id in depending
+                if (past[task_id] not in PAST_SETTLED if task_id in past else not has_begun)
             )
 
-    async def _wake_successors(self) -> None:
+    async def _wake_successors(self, newly_ended: Mapping[RunKey, int]) -> None:
         """Ring the run after each of these where a task ended that it may depend on."""
         for progress in self._runs.values():
-            if progress.told and any(task.depends_on_past for task in progress.graph.tasks.values()):
+            if newly_ended[progress.run.key] and any(task.depends_on_past for task in progress.graph.tasks.values()):
                 after = await advance.next_run(self._tx, progress.run)
                 if after is not None:
                     self.woken.add(after)

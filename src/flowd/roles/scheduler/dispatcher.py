@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 PER_RUN = 256
 """How many scheduled instances of one run a pass looks at; what is left over is the next pass's."""
 
+_MOST_RINGS = 500
+_NO_LIMIT = 2**31
+
 
 class Dispatcher:
     """Admits under the lock of the pools, commits, and only then publishes.
@@ -64,7 +67,9 @@ class Dispatcher:
         by_run = {run: graphs[version] for run, version in versions.items()}
         waiters = await dispatch.waiters(
             tx,
-            full_pools={name for name, size in pools.items() if 0 <= size <= occupancy.slots_by_pool[name]},
+            free_slots={
+                name: size - occupancy.slots_by_pool[name] if size >= 0 else _NO_LIMIT for name, size in pools.items()
+            },
             full_runs=_full_runs(occupancy, by_run),
             full_tasks=_full_tasks(occupancy, by_run),
             per_run=PER_RUN,
@@ -106,9 +111,6 @@ class Redeliverer:
             await asyncio.sleep(0)
             return False
         return len(overdue) == _MOST_RINGS
-
-
-_MOST_RINGS = 500
 
 
 def _candidate(waiter: dispatch.Waiter, graph: Graph) -> Candidate:

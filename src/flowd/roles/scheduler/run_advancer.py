@@ -9,7 +9,7 @@ import structlog
 
 from flowd.db.engine import Metastore, Transaction
 from flowd.db.graphs import Graphs
-from flowd.db.ledger import advance, create, read, write
+from flowd.db.ledger import advance, callbacks, create, read, write
 from flowd.domain.dag_run import DagRun, RunEvent
 from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, RunKey
@@ -27,15 +27,20 @@ MOST_RUNS = 64
 class RunAdvancer:
     """Moves runs forward when they are rung, and looks for forgotten ones at every interval.
 
-    Any number may work at once: each takes the runs that no other holds. `scheduled` is rung when tasks may be ready.
+    Any number may work at once: each takes the runs that no other holds. `scheduled` is rung when tasks may be ready,
+    `callbacks_due` when an ended run wants its DAG to be told.
     """
 
-    def __init__(self, metastore: Metastore, graphs: Graphs, interval: timedelta, *, scheduled: Bell) -> None:
+    def __init__(
+        self, metastore: Metastore, graphs: Graphs, interval: timedelta, *, scheduled: Bell, callbacks_due: Bell
+    ) -> None:
         self.loop = Loop("RunAdvancer", self.step, interval)
         self._scheduled = scheduled
+        self._callbacks_due = callbacks_due
         self._metastore = metastore
         self._graphs = graphs
         self._rung: set[RunKey] = set()
+        self._looked_up_to = RunKey(0)
 
     def ring(self, runs: Iterable[RunKey]) -> None:
         """Note that these runs have news."""
@@ -53,7 +58,7 @@ class RunAdvancer:
         advanced = await self.advance(batch)
         # Even where nothing follows from what ended: it has freed a slot for the next waiter.
         self._scheduled.ring()
-        return bool(rest) or (bool(rung) and advanced)
+        return bool(rest) or advanced
 
     async def advance(self, keys: Sequence[RunKey]) -> bool:
         """Advance these runs in one transaction, less those another scheduler holds; True where anything changed."""
@@ -73,17 +78,22 @@ class RunAdvancer:
             late = await advance.ended_instances(tx, [run.key for run in over])
             await advance.mark_told(tx, [instance.key for instance in late])
             await advance.settle_runs(tx, [*work.runs(), *over], with_news=work.waiting_for_past())
+            telling = [run.key for run, _ in work.ended if graphs[run.dag_version].dag.has_run_callbacks]
+            await callbacks.want_callback(tx, telling)
         for run, event in work.ended:
             log.info("run ended", dag=run.dag_id, run=run.run_id, state=run.state.value, cause=event.value)
         self.ring(work.woken)
+        if telling:
+            self._callbacks_due.ring()
         return bool(work.changed or started)
 
     async def _forgotten(self) -> list[RunKey]:
         async with self._metastore.reading() as tx:
-            keys = await advance.runs_with_news(tx, limit=MOST_RUNS)
+            keys = await advance.runs_with_ended(tx, limit=MOST_RUNS)
+            keys |= await self._flagged(tx)
             keys |= await advance.runs_past_timeout(tx)
             room = await advance.running_by_dag(tx)
-            queued = await advance.queued_runs(tx, limit=2_000)
+            queued = await advance.queued_runs(tx, per_dag=MOST_RUNS)
             limits = await self._limits(tx, {dag_id for _, dag_id in queued})
         taken: dict[DagId, int] = defaultdict(int, room)
         for key, dag_id in queued:
@@ -91,6 +101,12 @@ class RunAdvancer:
                 taken[dag_id] += 1
                 keys.add(key)
         return sorted(keys)
+
+    async def _flagged(self, tx: Transaction) -> set[RunKey]:
+        """Return the next runs to be looked at as a whole: those that wait for their past must not hide the others."""
+        flagged = await advance.runs_flagged(tx, after=self._looked_up_to, limit=MOST_RUNS)
+        self._looked_up_to = flagged[-1] if len(flagged) == MOST_RUNS else RunKey(0)
+        return set(flagged)
 
     async def _limits(self, tx: Transaction, dag_ids: Iterable[DagId]) -> dict[DagId, int]:
         versions = await advance.versions_of(tx, dag_ids)
@@ -107,20 +123,24 @@ class RunAdvancer:
         running = defaultdict(int, await advance.running_by_dag(tx))
         admitted: list[DagRun] = []
         for run in sorted(queued, key=lambda one: one.key):
-            if paused.get(run.dag_id, True) or running[run.dag_id] >= _most_runs(graphs[run.dag_version]):
+            is_full = running[run.dag_id] >= _most_runs(graphs[run.dag_version])
+            if paused.get(run.dag_id, True) or is_full or run.run_after > now:
                 continue
             running[run.dag_id] += 1
             admitted.append(run)
         started: list[DagRun] = []
         for run in await write.apply_to_runs(tx, [(run, RunEvent.STARTED) for run in admitted], now):
             graph = graphs[run.dag_version]
-            existing = await advance.states_of(tx, run.key)
-            missing = [task_id for task_id in graph.tasks if task_id not in existing]
+            begun, unfinished = await advance.tasks_begun(tx, run.key)
+            missing = [task_id for task_id in graph.tasks if task_id not in begun]
             await create.create_instances(tx, run, graph, missing)
-            unfinished = len(missing) + sum(not state.is_finished for state in existing.values())
             limit = graph.dag.dagrun_timeout
             started.append(
-                replace(run, unfinished=unfinished, timeout_at=now + limit if limit is not None else run.timeout_at)
+                replace(
+                    run,
+                    unfinished=unfinished + len(missing),
+                    timeout_at=now + limit if limit is not None else run.timeout_at,
+                )
             )
         return started
 

@@ -7,27 +7,28 @@ import structlog
 from flowd.db import schedules
 from flowd.db.engine import Metastore, Transaction
 from flowd.db.graphs import Graphs
-from flowd.db.ledger.create import NewRun, create_run
+from flowd.db.ledger.create import NewRun, create_run, live_runs
 from flowd.domain.data_interval import DataInterval, NextRun
 from flowd.domain.errors import Conflict
 from flowd.domain.graph import Graph
 from flowd.domain.ids import RunKey
 from flowd.domain.run_id import scheduled_run_id
 from flowd.domain.states import RunType, TriggeredBy
-from flowd.domain.timetable import next_run
+from flowd.domain.timetable import active_runs_limit, next_run
 from flowd.roles.loop import Loop
 from flowd.roles.scheduler.run_advancer import RunAdvancer
 
 log = structlog.get_logger(__name__)
 
-_MOST_DAGS = 100
+_MOST_DAGS = 1_000
 
 
 class RunCreator:
     """Sleeps until the next due instant of any DAG, at most for its interval, and makes the runs that are due.
 
     Of any number of creators one makes each run: the DAG row is locked, the run is unique by its logical date, and
-    the next due instant is advanced in the same transaction. `catchup_limit` bounds the runs made for one DAG at once.
+    the next due instant is advanced in the same transaction. No more than `catchup_limit` scheduled runs of one DAG
+    are queued or running at a time: the next is made when one of them has ended.
     """
 
     def __init__(
@@ -51,7 +52,8 @@ class RunCreator:
             now = await tx.now()
             made = await self._create_due(tx, now)
         self._advancer.ring(made)
-        return True
+        # A DAG that has all the runs it may have stays due: it is looked at again after the interval.
+        return bool(made)
 
     async def _create_due(self, tx: Transaction, now: datetime) -> list[RunKey]:
         due = await schedules.due(tx, now, limit=_MOST_DAGS)
@@ -60,44 +62,45 @@ class RunCreator:
 
     async def _create_runs(self, tx: Transaction, due: schedules.Due, graph: Graph, now: datetime) -> list[RunKey]:
         made: list[RunKey] = []
-        planned: NextRun | None = due.next_run
         last = due.last_interval
-        for _ in range(self._catchup_limit):
-            if planned is None or planned.run_after > now:
-                break
+        # Without catchup, what was missed while the DAG was paused or no scheduler ran is passed over.
+        planned = due.next_run if graph.dag.catchup else _next(due, graph, last, now)
+        room = (active_runs_limit(graph.dag.timetable) or self._catchup_limit) - await live_runs(tx, due.dag_id)
+        while planned is not None and planned.run_after <= now and len(made) < room:
             last = planned.data_interval
-            new = NewRun(
-                dag_id=due.dag_id,
-                run_id=scheduled_run_id(planned.logical_date),
-                dag_version=due.version,
-                bundle=due.bundle,
-                run_type=RunType.SCHEDULED,
-                triggered_by=TriggeredBy.TIMETABLE,
-                run_after=planned.run_after,
-                logical_date=planned.logical_date,
-                data_interval=last,
-            )
             try:
-                run = await create_run(tx, new, now)
+                run = await create_run(tx, _scheduled(due, planned), now)
             except Conflict as conflict:
                 # A manual run or a backfill has this date already: the schedule goes on behind it.
                 log.info("run exists already", dag=due.dag_id, reason=str(conflict))
             else:
                 made.append(run.key)
                 log.info("run created", dag=due.dag_id, run=run.run_id)
-            planned = next_run(
-                graph.dag.timetable,
-                last,
-                start_date=graph.dag.start_date or due.first_seen_at,
-                end_date=graph.dag.end_date,
-                catchup=graph.dag.catchup,
-                now=now,
-            )
-        await schedules.advance(tx, due.dag_id, _known(last), planned)
+            planned = _next(due, graph, last, now)
+        await schedules.advance(tx, due.dag_id, last, planned)
         return made
 
 
-def _known(last: DataInterval | None) -> DataInterval:
-    if last is None:
-        raise AssertionError("a due DAG has made no run and knows none before")
-    return last
+def _next(due: schedules.Due, graph: Graph, last: DataInterval | None, now: datetime) -> NextRun | None:
+    return next_run(
+        graph.dag.timetable,
+        last,
+        start_date=graph.dag.start_date or due.first_seen_at,
+        end_date=graph.dag.end_date,
+        catchup=graph.dag.catchup,
+        now=now,
+    )
+
+
+def _scheduled(due: schedules.Due, planned: NextRun) -> NewRun:
+    return NewRun(
+        dag_id=due.dag_id,
+        run_id=scheduled_run_id(planned.logical_date),
+        dag_version=due.version,
+        bundle=due.bundle,
+        run_type=RunType.SCHEDULED,
+        triggered_by=TriggeredBy.TIMETABLE,
+        run_after=planned.run_after,
+        logical_date=planned.logical_date,
+        data_interval=planned.data_interval,
+    )

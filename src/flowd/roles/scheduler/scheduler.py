@@ -13,6 +13,7 @@ from flowd.roles.scheduler.dispatcher import Dispatcher, Redeliverer
 from flowd.roles.scheduler.pruner import Pruner
 from flowd.roles.scheduler.rescuer import Rescuer
 from flowd.roles.scheduler.run_advancer import RunAdvancer
+from flowd.roles.scheduler.run_callbacks import CallbackDesk, RunCallbacks
 from flowd.roles.scheduler.run_creator import RunCreator
 from flowd.roles.scheduler.wait_ender import WaitEnder
 
@@ -32,10 +33,15 @@ class SchedulerPlan:
 class Scheduler:
     """Any number of schedulers may work on one metastore; none leads."""
 
-    def __init__(self, plan: SchedulerPlan, backends: Backends, make_dag_sync: Callable[[Bell], DagSync]) -> None:
+    def __init__(
+        self, plan: SchedulerPlan, backends: Backends, make_dag_sync: Callable[[Bell], DagSync], desk: CallbackDesk
+    ) -> None:
         metastore, graphs, queue = backends.metastore, backends.graphs, backends.queue
         scheduled = Bell()
-        self.advancer = RunAdvancer(metastore, graphs, plan.poll_interval, scheduled=scheduled)
+        callbacks_due = Bell()
+        self.advancer = RunAdvancer(
+            metastore, graphs, plan.poll_interval, scheduled=scheduled, callbacks_due=callbacks_due
+        )
         self.creator = RunCreator(
             metastore, graphs, plan.poll_interval, catchup_limit=plan.catchup_limit, advancer=self.advancer
         )
@@ -48,6 +54,7 @@ class Scheduler:
             WaitEnder(metastore, plan.poll_interval, scheduled=scheduled, news=self.advancer.ring).loop,
             Rescuer(metastore, graphs, backends.clock, watch, plan.rescue_interval, news=self.advancer.ring).loop,
         ]
+        agents.append(RunCallbacks(metastore, graphs, desk, plan.poll_interval, due=callbacks_due).loop)
         if not queue.is_ledger:
             agents.append(Redeliverer(metastore, graphs, queue, plan.poll_interval).loop)
         self._agents = agents

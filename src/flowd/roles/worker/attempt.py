@@ -10,8 +10,6 @@ import structlog
 from flowd.child.keeper_client import Keeper, KeeperDied, RunningTree
 from flowd.child.launch import Call, Ended, EndedBy, Launch, Script
 from flowd.clock import Clock
-from flowd.db.engine import Metastore
-from flowd.db.secrets_store import Connections, Variables
 from flowd.domain.assignment import assignment_to_json
 from flowd.domain.errors import FlowdError
 from flowd.domain.ids import InstanceKey
@@ -19,7 +17,8 @@ from flowd.domain.task_spec import StartMethod
 from flowd.domain.work import BashWork
 from flowd.logs.paths import log_path
 from flowd.queue.base import Claimed
-from flowd.roles.worker.bundle_cache import BundleCache
+from flowd.roles.bundle_cache import BundleCache
+from flowd.roles.look_ups import Library
 from flowd.roles.worker.report import Report
 from flowd.roles.worker.reporter import Reporter
 from flowd.roles.worker.task_environment import task_environment
@@ -35,9 +34,7 @@ ENTRY = "flowd.child.run_task"
 class Workbench:
     """What every attempt of a worker works with."""
 
-    metastore: Metastore
-    variables: Variables
-    connections: Connections
+    library: Library
     bundles: BundleCache
     reporter: Reporter
     clock: Clock
@@ -99,7 +96,7 @@ class Attempt:
             launch = await self._launch()
         except FlowdError as error:
             return Ended(by=EndedBy.NOT_STARTED, error=str(error))
-        requests = TaskRequests(self._bench.metastore, self._bench.variables, self._bench.connections, self.claimed)
+        requests = TaskRequests(self._bench.library, self.claimed)
         try:
             self._tree = await keeper.start(launch, requests.answer)
             if self._is_lost or self._is_draining or self._is_cancelled:

@@ -163,6 +163,7 @@ def upgrade() -> None:
         sa.Column("started_at", MOMENT, nullable=True),
         sa.Column("ended_at", MOMENT, nullable=True),
         sa.Column("timeout_at", MOMENT, nullable=True),
+        sa.Column("callback_due_at", MOMENT, nullable=True),
         sa.CheckConstraint("state IN ('failed', 'queued', 'running', 'success')", name=op.f("ck_dag_run_state")),
         sa.ForeignKeyConstraint(["dag_version"], ["dag_version.id"], name="fk_dag_run_dag_version"),
         sa.PrimaryKeyConstraint("id", name="pk_dag_run"),
@@ -180,12 +181,20 @@ def upgrade() -> None:
         sqlite_where=sa.text("state IN ('queued', 'running')"),
     )
     op.create_index(
+        "ix_dag_run_callback",
+        "dag_run",
+        ["callback_due_at"],
+        unique=False,
+        postgresql_where=sa.text("callback_due_at IS NOT NULL"),
+        sqlite_where=sa.text("callback_due_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_dag_run_news",
         "dag_run",
         ["id"],
         unique=False,
-        postgresql_where=sa.text("has_news"),
-        sqlite_where=sa.text("has_news"),
+        postgresql_where=sa.text("has_news AND state <> 'queued'"),
+        sqlite_where=sa.text("has_news AND state <> 'queued'"),
     )
     op.create_index("ix_dag_run_recent", "dag_run", ["dag_id", "run_after"], unique=False)
     op.create_index(

@@ -14,7 +14,7 @@ from flowd.db import bundles
 from flowd.db.engine import Metastore
 from flowd.domain.errors import NotFound
 from flowd.domain.ids import BundleHash
-from flowd.roles.worker.bundle_cache import MARKER, BadBundle, BundleCache
+from flowd.roles.bundle_cache import MARKER, BadBundle, BundleCache
 from tests.support.metastores import a_metastore
 from tests.support.specs import NOW
 
@@ -46,7 +46,7 @@ def read(folder: str) -> dict[str, bytes]:
 
 
 def checks_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowd.roles.worker.bundle_cache.CHECK_SECONDS", -1.0)
+    monkeypatch.setattr("flowd.roles.bundle_cache.CHECK_SECONDS", -1.0)
 
 
 async def test_a_bundle_is_a_folder_with_its_files_read_only(metastore: Metastore, tmp_path: Path) -> None:

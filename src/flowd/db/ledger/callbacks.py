@@ -1,0 +1,81 @@
+"""Runs whose DAG wants to be told of their end: due until somebody has called it, by one caller at a time."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import RowMapping
+
+from flowd.db.assignments import CONTEXT_COLUMNS
+from flowd.db.engine import Transaction
+from flowd.db.moments import from_db
+from flowd.domain.ids import BundleHash, DagId, RunId, RunKey
+from flowd.domain.states import RunState
+
+_COLUMNS = f"id, dag_id, run_id, state, dag_version, bundle, {CONTEXT_COLUMNS}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueCallback:
+    """An ended run whose DAG's callback is to be called; `row` has assignments.CONTEXT_COLUMNS."""
+
+    run: RunKey
+    dag_id: DagId
+    run_id: RunId
+    state: RunState
+    dag_version: int
+    bundle: BundleHash
+    row: RowMapping
+
+
+async def want_callback(tx: Transaction, runs: Sequence[RunKey]) -> None:
+    """Note, in the transaction that ends them, that these runs' callbacks are due now."""
+    if runs:
+        await tx.execute(
+            f"UPDATE dag_run SET callback_due_at = {tx.dialect.now} WHERE id IN {tx.dialect.keys()}",
+            {"keys": json.dumps(sorted(runs))},
+        )
+
+
+async def next_due(tx: Transaction) -> datetime | None:
+    """Return when the next callback is due."""
+    earliest: int | None = (
+        await tx.execute("SELECT MIN(callback_due_at) FROM dag_run WHERE callback_due_at IS NOT NULL")
+    ).scalar_one()
+    return from_db(earliest)
+
+
+async def take(tx: Transaction, *, for_at_most: timedelta, limit: int) -> list[DueCallback]:
+    """Take due callbacks; whoever has not called them after `for_at_most` leaves them to the next to take."""
+    rows = await tx.execute(
+        f"SELECT {_COLUMNS} FROM dag_run WHERE callback_due_at <= {tx.dialect.now}"
+        f" ORDER BY callback_due_at LIMIT :limit{tx.dialect.skip_locked}",
+        {"limit": limit},
+    )
+    taken = [_due(row) for row in rows.mappings()]
+    await tx.execute(
+        f"UPDATE dag_run SET callback_due_at = {tx.dialect.now} + :patience WHERE id IN {tx.dialect.keys()}",
+        {
+            "keys": json.dumps([one.run for one in taken]),
+            "patience": for_at_most // timedelta(microseconds=1),
+        },
+    )
+    return taken
+
+
+async def done(tx: Transaction, run: RunKey) -> None:
+    """Note that the run's callback has been called."""
+    await tx.execute("UPDATE dag_run SET callback_due_at = NULL WHERE id = :id", {"id": run})
+
+
+def _due(row: RowMapping) -> DueCallback:
+    return DueCallback(
+        run=RunKey(row["id"]),
+        dag_id=DagId(row["dag_id"]),
+        run_id=RunId(row["run_id"]),
+        state=RunState(row["state"]),
+        dag_version=row["dag_version"],
+        bundle=BundleHash(row["bundle"]),
+        row=row,
+    )

@@ -1,0 +1,84 @@
+"""LookUps: what any child process may ask the node that started it: XComs, variables, connections, earlier runs."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+
+from flowd.child.frames import Frame
+from flowd.db import xcoms
+from flowd.db.engine import Metastore
+from flowd.db.ledger import history
+from flowd.db.secrets_store import Connections, Variables
+from flowd.domain.errors import NotFound
+from flowd.domain.ids import DagId, RunId
+
+Operation = Callable[[Frame], Awaitable[Frame]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """Where a child's questions are answered from."""
+
+    metastore: Metastore
+    variables: Variables
+    connections: Connections
+
+
+class LookUps:
+    """Answers questions asked from within one run; nothing is written."""
+
+    def __init__(self, library: Library, dag_id: DagId, run_id: RunId) -> None:
+        self._library = library
+        self._dag_id = dag_id
+        self._run_id = run_id
+
+    @property
+    def operations(self) -> Mapping[str, Operation]:
+        """What can be asked, by name."""
+        return {
+            "xcom_pull": self._xcom_pull,
+            "variable_get": self._variable_get,
+            "connection_get": self._connection_get,
+            "context": self._context,
+        }
+
+    async def answer(self, _attempt: int, request: Frame) -> Frame:
+        """Return the fields of the reply; what is raised becomes the error that the child sees."""
+        operation = self.operations.get(request.get("op", ""))
+        if operation is None:
+            raise NotFound(f"{request.get('op')!r} is not answered here")
+        return await operation(request)
+
+    async def _xcom_pull(self, request: Frame) -> Frame:
+        async with self._library.metastore.reading() as tx:
+            found = await xcoms.pull(
+                tx,
+                dag_id=DagId(request.get("dag_id") or self._dag_id),
+                run_id=RunId(request.get("run_id") or self._run_id),
+                name=request["key"],
+                task_ids=request.get("task_ids"),
+                map_indexes=request.get("map_indexes"),
+                include_prior_dates=bool(request.get("include_prior_dates")),
+            )
+        return {
+            "entries": [
+                {"task_id": one.task_id, "map_index": one.map_index, "run_id": one.run_id, "value": one.value}
+                for one in found
+            ]
+        }
+
+    async def _variable_get(self, request: Frame) -> Frame:
+        try:
+            return {"found": True, "value": (await self._library.variables.get(request["key"])).value}
+        except NotFound:
+            return {"found": False, "value": None}
+
+    async def _connection_get(self, request: Frame) -> Frame:
+        try:
+            found = await self._library.connections.get(request["conn_id"])
+        except NotFound:
+            return {"found": False, "connection": None}
+        return {"found": True, "connection": asdict(found)}
+
+    async def _context(self, _request: Frame) -> Frame:
+        async with self._library.metastore.reading() as tx:
+            return dict(await history.previous_success(tx, self._dag_id, self._run_id))

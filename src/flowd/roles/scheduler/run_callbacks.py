@@ -1,0 +1,109 @@
+"""RunCallbacks: tells a DAG, in a child process, how a run of it has ended; one scheduler at a time, at least once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from flowd.child.keeper_client import Keeper
+from flowd.child.launch import Call, Ended, Launch
+from flowd.db.assignments import context_of
+from flowd.db.engine import Metastore
+from flowd.db.graphs import Graphs
+from flowd.db.ledger import callbacks
+from flowd.domain.assignment import run_to_json
+from flowd.domain.dag_spec import DagSpec
+from flowd.domain.ids import UNMAPPED
+from flowd.logs.paths import log_path
+from flowd.roles.bundle_cache import BundleCache
+from flowd.roles.look_ups import Library, LookUps
+from flowd.roles.loop import Bell, Loop
+
+log = structlog.get_logger(__name__)
+
+ENTRY = "flowd.child.callbacks"
+TIMEOUT = timedelta(minutes=1)
+AT_A_TIME = 8
+LOG_NAME = "(run callbacks)"
+"""Stands for the task in the path of the log; no task can be called so."""
+
+LOG_LIMIT_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackDesk:
+    """What calling back works with."""
+
+    library: Library
+    bundles: BundleCache
+    environ: Mapping[str, str]
+    logs: Path
+
+
+class RunCallbacks:
+    """Takes due callbacks and calls each in a process of its own; one that hangs is killed after TIMEOUT."""
+
+    def __init__(
+        self, metastore: Metastore, graphs: Graphs, desk: CallbackDesk, interval: timedelta, *, due: Bell
+    ) -> None:
+        self.loop = Loop("RunCallbacks", self.step, interval, due)
+        self._metastore = metastore
+        self._graphs = graphs
+        self._desk = desk
+
+    async def step(self) -> bool | timedelta:
+        """Call what is due; answer how long nothing will be."""
+        async with self._metastore.reading() as tx:
+            moment, now = await callbacks.next_due(tx), await tx.now()
+        if moment is None:
+            return False
+        if moment > now:
+            return moment - now
+        async with self._metastore.transaction() as tx:
+            taken = await callbacks.take(tx, for_at_most=TIMEOUT * (AT_A_TIME + 1), limit=AT_A_TIME)
+            graphs = await self._graphs.get(tx, {one.dag_version for one in taken})
+        async with Keeper.open(env=self._desk.environ, on_request=_nobody_asked) as keeper:
+            for due in taken:
+                await self._call(keeper, due, graphs[due.dag_version].dag)
+        return bool(taken)
+
+    async def _call(self, keeper: Keeper, due: callbacks.DueCallback, dag: DagSpec) -> None:
+        async with self._desk.bundles.hold(due.bundle) as root:
+            tree = await keeper.start(
+                self._launch(due, dag, root), LookUps(self._desk.library, due.dag_id, due.run_id).answer
+            )
+            ended: Ended = await tree.wait()
+        if ended.exit_code != 0:
+            log.warning(
+                "run callback failed", dag=due.dag_id, run=due.run_id, ended_by=ended.by.value, code=ended.exit_code
+            )
+        # A callback that fails is not called again: it may have told half the world already.
+        async with self._metastore.transaction() as tx:
+            await callbacks.done(tx, due.run)
+
+    def _launch(self, due: callbacks.DueCallback, dag: DagSpec, root: str) -> Launch:
+        return Launch(
+            program=Call(
+                entry=ENTRY,
+                payload={
+                    "bundle_root": root,
+                    "file": dag.file,
+                    "dag_id": due.dag_id,
+                    "run_id": due.run_id,
+                    "state": due.state.value,
+                    "reason": "task_failure" if due.state.value == "failed" else "success",
+                    "run": run_to_json(context_of(due.row, dag)),
+                },
+            ),
+            env=self._desk.environ,
+            log=str(log_path(self._desk.logs, due.dag_id, due.run_id, LOG_NAME, UNMAPPED, 1)),
+            timeout_seconds=TIMEOUT.total_seconds(),
+            grace_seconds=1.0,
+            log_limit_bytes=LOG_LIMIT_BYTES,
+        )
+
+
+async def _nobody_asked(attempt: int, _request: Mapping[str, object]) -> dict[str, object]:
+    raise LookupError(f"attempt {attempt} is not a callback of this scheduler")

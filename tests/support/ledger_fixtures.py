@@ -1,0 +1,111 @@
+"""Fixtures for what stands on the ledger: sites on SQLite and PostgreSQL, each on a copy of one migrated database."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowd.db.dialect import Kind
+from flowd.db.engine import Metastore
+from flowd.db.migrate import upgrade
+from tests.support.ledger_site import LedgerSite
+from tests.support.services import PostgresServer
+
+OpenSite = Callable[..., LedgerSite]
+"""`open_site(**fields)`: another node on the same metastore, with connections of its own."""
+
+
+async def _migrate(url: str) -> None:
+    metastore = Metastore(url)
+    await upgrade(metastore)
+    await metastore.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with this version's schema, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "flowd.db"
+    asyncio.run(_migrate(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a PostgreSQL database with this version's schema, to be used as a template."""
+    with asyncio.Runner() as runner:
+        database = postgres_server.database()
+        url = runner.run(database.__aenter__())
+        try:
+            runner.run(_migrate(url))
+            yield url
+        finally:
+            runner.run(database.__aexit__(None, None, None))
+
+
+@pytest.fixture
+async def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+    """The URL of an SQLite metastore of one's own."""
+    shutil.copy(migrated_file, tmp_path / "flowd.db")
+    return f"sqlite:///{tmp_path}/flowd.db"
+
+
+@pytest.fixture
+async def migrated_postgres_url(postgres_server: PostgresServer, migrated_database: str) -> AsyncIterator[str]:
+    """The URL of a PostgreSQL metastore of one's own."""
+    async with postgres_server.database(template=migrated_database) as url:
+        yield url
+
+
+@pytest.fixture(params=[Kind.SQLITE, Kind.POSTGRESQL])
+def metastore_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a metastore of one's own, on each database in turn."""
+    name = "sqlite_url" if request.param is Kind.SQLITE else "migrated_postgres_url"
+    url: str = request.getfixturevalue(name)
+    return url
+
+
+@pytest.fixture
+async def open_site(metastore_url: str) -> AsyncIterator[OpenSite]:
+    """Opens sites on one metastore; at the end no connection may be left out."""
+    async with _sites(metastore_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def open_postgres_site(migrated_postgres_url: str) -> AsyncIterator[OpenSite]:
+    """The same on PostgreSQL only: for races, which SQLite's one writer does not know."""
+    async with _sites(migrated_postgres_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def site(open_site: OpenSite) -> LedgerSite:
+    """One node, on each database in turn."""
+    return open_site()
+
+
+class _sites:
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> OpenSite:
+        return self._open
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._stack.aclose()
+
+    def _open(self, **fields: Any) -> LedgerSite:
+        metastore = Metastore(self._url, pool_size=5)
+        self._stack.push_async_callback(_close, metastore)
+        return LedgerSite(metastore, **fields)
+
+
+async def _close(metastore: Metastore) -> None:
+    lent_out = metastore.pooled_out
+    await metastore.close()
+    assert lent_out == 0

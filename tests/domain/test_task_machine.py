@@ -65,6 +65,7 @@ EDGES: list[tuple[TaskEvent, set[TaskState], TaskState]] = [
     (Cleared(0), set(S) - {S.RUNNING, S.RESTARTING}, S.NONE),
     (Cleared(0), {S.RUNNING, S.RESTARTING}, S.RESTARTING),
     (Released(1), {S.RESTARTING}, S.NONE),
+    *((Released(1), {state}, state) for state in FINISHED),
     (Marked(S.SUCCESS), set(S), S.SUCCESS),
     (Marked(S.FAILED), set(S), S.FAILED),
     (Marked(S.SKIPPED), set(S), S.SKIPPED),
@@ -92,8 +93,9 @@ def legal_from(event: TaskEvent) -> set[TaskState]:
 def test_only_the_edges_of_the_graph_are_followed(
     event: TaskEvent, states: set[TaskState], target: TaskState, state: TaskState
 ) -> None:
-    held = {"try_number": 1, "held_until": NOW + LEASE} if state is S.RESTARTING else {}
-    before = an_instance(state, max_tries=TRIES_LEFT, version=7, **held)
+    before = an_instance(state, max_tries=TRIES_LEFT, version=7)
+    if state is S.RESTARTING or isinstance(event, Released):
+        before = replace(before, try_number=1, held_until=NOW + LEASE)
 
     if state in states:
         after = transition(before, event, NOW)
@@ -313,11 +315,13 @@ class AnyEvents(RuleBasedStateMachine):
             return
         assert after.version == before.version + 1
         assert after.try_number == before.try_number + isinstance(event, Queued)
-        assert not before.state.is_finished or isinstance(event, Cleared | Marked)
-        assert after.needs_propagation == after.state.is_finished
+        assert not before.state.is_finished or isinstance(event, Cleared | Marked | Released)
+        assert isinstance(event, Released) or after.needs_propagation == after.state.is_finished
         edges = {(state, target) for edge, states, target in EDGES if type(edge) is type(event) for state in states}
         # A user's wish to stop, and a spent budget, turn every wait into an end.
         edges |= {(state, S.FAILED) for state, target in edges if state is S.RUNNING and target in WAITING}
+        if isinstance(event, Cleared):
+            edges = {(state, S.NONE if after.held_until is None else S.RESTARTING) for state in S}
         assert (before.state, after.state) in edges
         self.instance = after
         self.transitions += 1

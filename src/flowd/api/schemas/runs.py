@@ -69,6 +69,7 @@ class DagRunCollectionResponse(Shape):
 
     dag_runs: list[DagRunResponse]
     total_entries: int
+    total_entries_limit: int | None = None
     next_cursor: str | None = None
     previous_cursor: str | None = None
 

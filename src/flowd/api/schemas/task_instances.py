@@ -96,6 +96,7 @@ class TaskInstanceCollectionResponse(Shape):
 
     task_instances: list[TaskInstanceResponse]
     total_entries: int
+    total_entries_limit: int | None = None
     next_cursor: str | None = None
     previous_cursor: str | None = None
 

@@ -1,5 +1,6 @@
 """Attempt: one claimed try from its start to the moment the ledger knows how it ended."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,7 @@ import structlog
 
 from flowd.child.keeper_client import Keeper, KeeperDied, RunningTree
 from flowd.child.launch import Call, Ended, EndedBy, Launch, Script
+from flowd.child.leftovers import kill_marked
 from flowd.clock import Clock
 from flowd.domain.assignment import assignment_to_json
 from flowd.domain.errors import FlowdError
@@ -105,7 +107,8 @@ class Attempt:
             ended = await self._tree.wait()
             self._is_over = True
         except KeeperDied as death:
-            # Its processes may still run: only when the lease is over is it safe to try again.
+            # Scripts outlive a keeper that was killed. Whatever is not found here must be dead when the lease is over.
+            await asyncio.to_thread(kill_marked, {self.claimed.token})
             log.error("keeper died; the lease must run out", task=assignment.label, error=str(death))
             return None
         return None if self._is_lost or ended.by is EndedBy.FENCE else ended

@@ -1,0 +1,68 @@
+"""ApiClient: a person who triggers runs, over one kept connection and with nothing between them and the socket."""
+
+import http.client
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from bench.cluster.waiting import wait_until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triggered:
+    """A run that was asked for: when the request was sent and when it was answered, in seconds since 1970."""
+
+    dag_id: str
+    run_id: str
+    sent_at: float
+    answered_at: float
+
+
+class ApiClient:
+    """The API of one node, as the admin."""
+
+    def __init__(self, port: int, password: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._password = password
+        self._headers = {"Content-Type": "application/json"}
+
+    def log_in(self) -> None:
+        """Get a token, as soon as the API answers."""
+        wait_until(self._answers, "the API to answer")
+        status, answer = self._ask("POST", "/auth/token", {"username": "admin", "password": self._password})
+        if status != 201:
+            raise RuntimeError(f"the login as admin was answered {status}: {answer}; wanted 201")
+        self._headers["Authorization"] = f"Bearer {answer['access_token']}"
+
+    def wait_for_dag(self, dag_id: str) -> None:
+        """Return once the scheduler has read the DAG."""
+        wait_until(lambda: self._ask("GET", f"/api/v2/dags/{dag_id}")[0] == 200, f"the DAG {dag_id} to be known")
+
+    def trigger(self, dag_id: str, run_id: str) -> Triggered:
+        """Trigger the DAG."""
+        sent_at = time.time()
+        status, answer = self._ask(
+            "POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "dag_run_id": run_id}
+        )
+        answered_at = time.time()
+        if status != 200:
+            raise RuntimeError(f"the trigger of {dag_id} was answered {status}: {answer}; wanted 200")
+        return Triggered(dag_id=dag_id, run_id=run_id, sent_at=sent_at, answered_at=answered_at)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _answers(self) -> bool:
+        try:
+            return self._ask("GET", "/readyz")[0] == 200
+        except OSError:
+            self._connection.close()
+            return False
+
+    def _ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        self._connection.request(method, path, None if body is None else json.dumps(body).encode(), self._headers)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        return answer.status, json.loads(content) if content[:1] in (b"{", b"[") else content

@@ -1,0 +1,1 @@
+"""What this machine does without flowd: processes, commits and broker round trips."""

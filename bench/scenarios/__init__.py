@@ -1,0 +1,1 @@
+"""What is measured: each scenario warms up once, then measures."""

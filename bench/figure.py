@@ -70,12 +70,12 @@ class Comparison:
     limit: Limit
     bound: float
     ratio: float
-    is_rate: bool
+    is_share: bool
 
     @property
     def text(self) -> str:
-        """The ratio: `41 %` of a rate that cannot be passed, `12.3 x` a cost that cannot be undercut."""
-        return f"{self.ratio * 100:.0f} %" if self.is_rate else f"{self.ratio:.1f} x"
+        """The ratio: `41 %` of what cannot be passed, `12.3 x` a cost that cannot be undercut."""
+        return f"{self.ratio * 100:.3g} %" if self.is_share else f"{self.ratio:.1f} x"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def compare(figure: Figure, limits: Mapping[str, Limit]) -> list[Comparison]:
                 limit=limits[name],
                 bound=bound,
                 ratio=figure.value / bound,
-                is_rate=figure.unit is Unit.PER_SECOND,
+                is_share=figure.unit in (Unit.PER_SECOND, Unit.PERCENT_OF_CORE),
             )
         )
     return comparisons

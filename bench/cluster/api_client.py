@@ -1,4 +1,4 @@
-"""ApiClient: a person who triggers runs, over one kept connection and with nothing between them and the socket."""
+"""ApiClient: a person who triggers runs, over one connection and with nothing between them and the socket."""
 
 import http.client
 import json
@@ -41,6 +41,7 @@ class ApiClient:
 
     def trigger(self, dag_id: str, run_id: str) -> Triggered:
         """Trigger the DAG."""
+        self._connect_anew()
         sent_at = time.time()
         status, answer = self._ask(
             "POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "dag_run_id": run_id}
@@ -53,6 +54,11 @@ class ApiClient:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _connect_anew(self) -> None:
+        # A server closes a connection that was idle for some seconds, and a request must not find out.
+        self._connection.close()
+        self._connection.connect()
 
     def _answers(self) -> bool:
         try:

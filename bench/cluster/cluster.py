@@ -32,7 +32,7 @@ class Cluster:
         return self.api.trigger(dag_id, f"bench-{next(self._numbers)}")
 
     def finish(self, run: Triggered, *, every: float = 0.02) -> RunTimes:
-        """Return the run when it has succeeded; raise WaitedInVain where it takes too long, RuntimeError if it fails."""
+        """Return the run when it has succeeded; raise WaitedInVain where that takes too long, RuntimeError if not."""
 
         def has_ended() -> bool:
             return self.ledger.run(run.dag_id, run.run_id).ended_at is not None

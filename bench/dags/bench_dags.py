@@ -4,14 +4,14 @@ from datetime import datetime
 
 from flowd import DAG, BashOperator, task
 
-COMMON = {"schedule": None, "start_date": datetime(2024, 1, 1), "max_active_tasks": 500}
+START = datetime(2024, 1, 1)
 
 
 def fibo(number: int) -> int:
     return number if number < 2 else fibo(number - 1) + fibo(number - 2)
 
 
-with DAG("bench_seq40", **COMMON):
+with DAG("bench_seq40", schedule=None, start_date=START, max_active_tasks=500):
 
     @task
     def fibo_of_ten() -> int:
@@ -24,12 +24,12 @@ with DAG("bench_seq40", **COMMON):
             before >> step
         before = step
 
-with DAG("bench_bash_fan", **COMMON):
+with DAG("bench_bash_fan", schedule=None, start_date=START, max_active_tasks=500):
     first = BashOperator(task_id="first", bash_command="true")
     last = BashOperator(task_id="last", bash_command="true")
     first >> [BashOperator(task_id=f"true_{index}", bash_command="true") for index in range(500)] >> last
 
-with DAG("bench_noop_fan", **COMMON):
+with DAG("bench_noop_fan", schedule=None, start_date=START, max_active_tasks=500):
 
     @task
     def noop() -> None:
@@ -38,7 +38,7 @@ with DAG("bench_noop_fan", **COMMON):
     for index in range(500):
         noop.override(task_id=f"noop_{index}")()
 
-with DAG("bench_first", **COMMON):
+with DAG("bench_first", schedule=None, start_date=START, max_active_tasks=500):
     # Bash reads the clock before it opens the file.
     BashOperator(
         task_id="first",

@@ -24,6 +24,7 @@ def process_limits(seconds: float, slices: int) -> list[Limit]:
         _rate("spawn_alone", "spawn", "raw spawn of `bash -c true`, one at a time", 1, seconds, slices),
         _rate("fork_alone", "fork", "raw fork of a small warm Python, one at a time", 1, seconds, slices),
         Limit(name="bare_python", words="PSS of an idle python3", unit=Unit.MEBIBYTES, values=(_bare_python_mib(),)),
+        Limit(name="core", words="one core", unit=Unit.PERCENT_OF_CORE, values=(100.0,)),
     ]
 
 

@@ -17,6 +17,7 @@ SCENARIOS: Scenarios = {
         words="a hop, 40 Python tasks in a row",
         unit=Unit.MILLISECONDS,
         against=("hop.{backend}", "commit.{backend}"),
+        is_chain=True,
     ),
     "bash_fan": TimedRuns(
         name="bash_fan",

@@ -14,7 +14,10 @@ from bench.scenarios.scenario import Effort
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedRuns:
-    """Runs of `dag_id`, as tasks per second or as milliseconds per task. `{backend}` in `against` is filled in."""
+    """Runs of `dag_id`, as tasks per second or as milliseconds per task. `{backend}` in `against` is filled in.
+
+    In a chain (`is_chain`) each task waits for the one before, and `advance` is the time between the two.
+    """
 
     name: str
     dag_id: str
@@ -22,6 +25,7 @@ class TimedRuns:
     words: str
     unit: Unit
     against: tuple[str, ...]
+    is_chain: bool = False
 
     def warm_up(self, cluster: Cluster) -> None:
         """Run the DAG once."""
@@ -57,21 +61,20 @@ class TimedRuns:
                         "nodes": median(one.nodes for one in used) * 1000 / self.tasks,
                         "children": median(one.children for one in used) * 1000 / self.tasks,
                     },
-                    "step_ms": steps_in_ms(tasks),
+                    "step_ms": steps_in_ms(tasks, is_chain=self.is_chain),
                 },
             )
         ]
 
 
-def steps_in_ms(runs: Sequence[Sequence[TaskTimes]]) -> dict[str, float]:
-    """Return the median milliseconds of each step of a task. `advance` is from an end to the next task's scheduling,
-    which says something of a chain alone: in a fan the next task was scheduled long ago, and the step is negative.
-    """
+def steps_in_ms(runs: Sequence[Sequence[TaskTimes]], *, is_chain: bool) -> dict[str, float]:
+    """Return the median milliseconds of each step of a task; in a fan the first two hold the waiting for a slot."""
     tasks = [one for run in runs for one in run]
     steps = {
         "admit": [one.queued_at - one.scheduled_at for one in tasks],
         "claim": [one.started_at - one.queued_at for one in tasks],
         "execute": [one.ended_at - one.started_at for one in tasks],
-        "advance": [after.scheduled_at - before.ended_at for run in runs for before, after in pairwise(run)],
     }
-    return {name: median(values) * 1000 for name, values in steps.items() if values}
+    if is_chain:
+        steps["advance"] = [after.scheduled_at - before.ended_at for run in runs for before, after in pairwise(run)]
+    return {name: median(values) * 1000 for name, values in steps.items()}

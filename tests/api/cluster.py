@@ -224,6 +224,4 @@ async def _nothing_given(claims: Sequence[Claim]) -> None:
 
 def with_retries(spec: DagSpec, retries: int) -> DagSpec:
     """The same DAG, whose tasks are tried again so many times."""
-    return replace(
-        spec, tasks=tuple(replace(task, retry=replace(task.retry, retries=retries)) for task in spec.tasks)
-    )
+    return replace(spec, tasks=tuple(replace(task, retry=replace(task.retry, retries=retries)) for task in spec.tasks))

@@ -18,7 +18,7 @@ def routes(cluster: Cluster) -> dict[str, APIRoute]:
         f"{method} {route.path}": route
         for route in cluster.app.routes
         if isinstance(route, APIRoute)
-        for method in route.methods
+        for method in route.methods or ()
     }
 
 

@@ -33,7 +33,7 @@ async def test_a_trigger_is_answered_with_the_new_run(either: Cluster) -> None:
 
 
 async def test_the_same_idempotency_key_gives_the_same_run(either: Cluster) -> None:
-    headers = {"Idempotency-Key": "k1"}
+    headers: Any = {"Idempotency-Key": "k1"}
 
     first = await either.send("POST", RUNS, {"logical_date": None}, **headers)
     second = await either.send("POST", RUNS, {"logical_date": None}, **headers)

@@ -22,7 +22,12 @@ async def test_a_dag_is_answered_in_airflows_shape(either: Cluster) -> None:
         {"name": "daily", "dag_id": "etl", "dag_display_name": "The ETL"},
         {"name": "sales", "dag_id": "etl", "dag_display_name": "The ETL"},
     ]
-    assert (dag["owners"], dag["is_paused"], dag["is_stale"], dag["has_import_errors"]) == (["ada"], False, False, False)
+    assert (dag["owners"], dag["is_paused"], dag["is_stale"], dag["has_import_errors"]) == (
+        ["ada"],
+        False,
+        False,
+        False,
+    )
     assert dag["timetable_summary"] == "None"
     assert dag["last_parsed_time"].endswith("Z")
 
@@ -97,7 +102,9 @@ async def test_a_dag_whose_file_is_gone_is_shown_only_to_whoever_asks_for_it(clu
 
 
 async def test_tasks_are_those_of_the_current_version(cluster: Cluster) -> None:
-    await cluster.save(replace(ETL, tasks=(a_task("only", retry=RetryPolicy(retries=2), presentation={"owner": "bo"}),)))
+    await cluster.save(
+        replace(ETL, tasks=(a_task("only", retry=RetryPolicy(retries=2), presentation={"owner": "bo"}),))
+    )
 
     (task,) = (await cluster.get("/api/v2/dags/etl/tasks"))["tasks"]
 

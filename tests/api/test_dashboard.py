@@ -134,7 +134,11 @@ async def test_without_a_session_every_page_leads_to_the_login_and_back(cluster:
 async def test_a_session_that_is_forged_or_over_is_none(cluster: Cluster, browser: httpx.AsyncClient) -> None:
     cookie = browser.cookies[COOKIE]
     past = cluster.clock.now() - cluster.settings.security.token_lifetime - timedelta(seconds=1)
-    for wrong in (cookie[:-1] + ("0" if cookie[-1] != "0" else "1"), "x", cluster.app.state.context.sessions.begin("ada", past)):
+    for wrong in (
+        cookie[:-1] + ("0" if cookie[-1] != "0" else "1"),
+        "x",
+        cluster.app.state.context.sessions.begin("ada", past),
+    ):
         browser.cookies.clear()
         answer = await browser.get("/", headers={"Cookie": f"{COOKIE}={wrong}"})
         assert answer.headers["Location"] == "/login", wrong

@@ -1,5 +1,7 @@
 """What every answer has: an id, strict headers, limits, and no traceback."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -28,7 +30,7 @@ async def test_a_given_request_id_is_kept_and_a_strange_one_is_not(cluster: Clus
 
 
 async def test_a_long_body_is_413_whether_or_not_its_length_is_told(cluster: Cluster) -> None:
-    async def chunks():  # type: ignore[no-untyped-def]
+    async def chunks() -> AsyncIterator[bytes]:
         for _ in range(BODY_BYTES // 65536 + 1):
             yield b" " * 65536
 

@@ -108,7 +108,7 @@ async def test_dates_bound_a_list_on_either_side(either: Cluster) -> None:
     runs = (await either.get("/api/v2/dags/etl/dagRuns", order_by="run_after"))["dag_runs"]
     middle = runs[1]["run_after"]
 
-    async def between(**params: str) -> list[str]:
+    async def between(**params: Any) -> list[str]:
         return [run["dag_run_id"] for run in (await either.get("/api/v2/dags/~/dagRuns", **params))["dag_runs"]]
 
     assert await between(run_after_gte=middle) == ["b", "c"]

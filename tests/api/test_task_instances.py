@@ -25,7 +25,12 @@ async def test_a_task_instance_is_answered_in_airflows_shape(either: Cluster) ->
         "worker1",
         "BashOperator",
     )
-    assert (one["map_index"], one["pool"], one["queue"], one["executor_config"]) == (-1, "default_pool", "default", "{}")
+    assert (one["map_index"], one["pool"], one["queue"], one["executor_config"]) == (
+        -1,
+        "default_pool",
+        "default",
+        "{}",
+    )
     assert UUID(one["id"]).int == instances["extract"].key
     assert one["duration"] >= 0 and one["run_after"].endswith("Z")
     assert (waiting["state"], waiting["try_number"], waiting["task_display_name"]) == (None, 0, "Load it")

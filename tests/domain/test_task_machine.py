@@ -254,7 +254,7 @@ def test_a_cleared_running_task_restarts_when_its_worker_says_that_the_old_proce
 
 @pytest.mark.parametrize("event", [Scheduled(), Queued(), Claimed(1, TOKEN, "worker1", LEASE), CompletedWithoutWork()])
 def test_a_restarting_task_goes_nowhere_while_its_old_process_may_live(event: TaskEvent) -> None:
-    with pytest.raises(IllegalTransition, match="it is restarting$"):
+    with pytest.raises(IllegalTransition, match=r"it is restarting$"):
         transition(cleared_while_running(), event, NOW)
 
 

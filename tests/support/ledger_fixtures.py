@@ -1,4 +1,4 @@
-"""Fixtures for what stands on the ledger: sites on SQLite and PostgreSQL, each on a copy of one migrated database."""
+"""Fixtures for what stands on the ledger: sites on SQLite and PostgreSQL, each with an empty metastore to itself."""
 
 import asyncio
 import shutil
@@ -7,11 +7,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from flowd.db.dialect import Kind
 from flowd.db.engine import Metastore
 from flowd.db.migrate import upgrade
+from flowd.db.tables import metadata, pool
 from tests.support.ledger_site import LedgerSite
 from tests.support.services import PostgresServer
 
@@ -35,7 +37,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def migrated_database(postgres_server: PostgresServer) -> Iterator[str]:
-    """The URL of a PostgreSQL database with this version's schema, to be used as a template."""
+    """The URL of a PostgreSQL database with this version's schema, which the tests of a session share in turn."""
     with asyncio.Runner() as runner:
         database = postgres_server.database()
         url = runner.run(database.__aenter__())
@@ -47,17 +49,18 @@ def migrated_database(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
-async def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
-    """The URL of an SQLite metastore of one's own."""
-    shutil.copy(migrated_file, tmp_path / "flowd.db")
-    return f"sqlite:///{tmp_path}/flowd.db"
-
-
-@pytest.fixture
-async def migrated_postgres_url(postgres_server: PostgresServer, migrated_database: str) -> AsyncIterator[str]:
-    """The URL of a PostgreSQL metastore of one's own."""
-    async with postgres_server.database(template=migrated_database) as url:
-        yield url
+async def migrated_postgres_url(migrated_database: str) -> AsyncIterator[str]:
+    """The URL of an empty PostgreSQL metastore: emptied afterwards, for to drop and make a database takes a second."""
+    yield migrated_database
+    connection = await asyncpg.connect(migrated_database)
+    try:
+        for table in reversed(metadata.sorted_tables):
+            if table is not pool:
+                await connection.execute(f"DELETE FROM {table.name}")
+        await connection.execute("DELETE FROM pool WHERE name <> 'default_pool'")
+        await connection.execute("UPDATE pool SET slots = 128")
+    finally:
+        await connection.close()
 
 
 @pytest.fixture(params=[Kind.SQLITE, Kind.POSTGRESQL])

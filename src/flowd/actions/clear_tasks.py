@@ -9,18 +9,19 @@ from flowd.db import xcoms
 from flowd.db.engine import Transaction
 from flowd.db.graphs import Graphs
 from flowd.db.latest import latest
-from flowd.db.ledger import read, restart, write
+from flowd.db.ledger import advance, create, read, restart, write
 from flowd.domain.dag_run import DagRun, RunEvent
 from flowd.domain.errors import InvalidInput, NotFound
 from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, InstanceKey, RunId, TaskId
-from flowd.domain.states import TaskState
+from flowd.domain.states import FINISHED, TaskState
 from flowd.domain.task_events import Cleared
 from flowd.domain.task_instance import TaskInstance
 
 FAILED = frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED})
 ABOUT_TO_START = frozenset({TaskState.SCHEDULED, TaskState.QUEUED})
 UNDECIDED = frozenset({TaskState.NONE})
+UNDER_WAY = frozenset(TaskState) - FINISHED - UNDECIDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ async def _clear(
         raise NotFound(f"The DagRun with dag_id: `{selection.dag_id}` and run_id: `{selection.run_id}` was not found")
     runs = await read.runs(tx, keys)
     if selection.run_on_latest_version and runs and not dry_run:
-        runs = await _repin(tx, graphs, selection.dag_id, runs)
+        runs = await _move_to_latest(tx, graphs, selection.dag_id, runs)
     by_version = await graphs.get(tx, {run.dag_version for run in runs})
     now = await tx.now()
     cleared: list[InstanceKey] = []
@@ -102,7 +103,8 @@ async def _clear(
         if dry_run or not chosen:
             continue
         chosen += _below_that_waits(graph, chosen, instances)
-        events = [(one, Cleared(graph.tasks[one.task_id].retry.retries)) for one in chosen]
+        chosen += [one for one in instances if one.task_id not in graph.tasks and one.state in UNDER_WAY]
+        events = [(one, Cleared(_retries(graph, one.task_id))) for one in chosen]
         after = {one.key: one for one in await write.apply(tx, events, now) if isinstance(one, TaskInstance)}
         await xcoms.forget(tx, list(after))
         if run.state.is_finished and selection.reset_dag_runs:
@@ -112,11 +114,24 @@ async def _clear(
     return changed_runs, cleared
 
 
-async def _repin(tx: Transaction, graphs: Graphs, dag_id: DagId, runs: list[DagRun]) -> list[DagRun]:
+async def _move_to_latest(tx: Transaction, graphs: Graphs, dag_id: DagId, runs: list[DagRun]) -> list[DagRun]:
+    """Pin the runs to the DAG's current version, with an instance of each task that it has and the old one had not.
+
+    Instances of tasks that it no longer has are cleared where they are under way; the advancer removes them.
+    """
     current = await latest(tx, graphs, dag_id)
-    repinned = [replace(run, dag_version=current.version, bundle=current.bundle) for run in runs]
-    await restart.repin(tx, repinned)
-    return repinned
+    moved = [replace(run, dag_version=current.version, bundle=current.bundle) for run in runs]
+    await restart.repin(tx, moved)
+    for run in moved:
+        begun, _ = await advance.tasks_begun(tx, run.key)
+        if begun:
+            missing = [task_id for task_id in current.graph.tasks if task_id not in begun]
+            await create.create_instances(tx, run, current.graph, missing)
+    return moved
+
+
+def _retries(graph: Graph, task_id: TaskId) -> int:
+    return graph.tasks[task_id].retry.retries if task_id in graph.tasks else 0
 
 
 def _choose(graph: Graph, selection: ClearSelection, instances: Sequence[TaskInstance]) -> list[TaskInstance]:

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -219,12 +219,30 @@ def _first_line(error: BaseException) -> str:
 
 
 def _make_file(path: Path, name: str) -> None:
-    """Make the file and its folders. The driver could as well, but where it fails it leaves a thread behind."""
+    """Make the file, its folders, and its write-ahead log. The driver leaves a thread behind where it fails to."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()
-    except OSError as error:
+        with closing(sqlite3.connect(path, timeout=STATEMENT_SECONDS)) as connection:
+            _use_write_ahead_log(connection)
+    except (OSError, sqlite3.Error) as error:
         raise MetastoreUnavailable(f"the metastore {name} cannot be opened: {_first_line(error)}") from error
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL, which it then stays in.
+
+    Where several processes begin at once, SQLite refuses all but one of them without waiting for its busy timeout.
+    """
+    deadline = time.monotonic() + STATEMENT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _engines(url: URL, kind: Kind, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
@@ -291,7 +309,6 @@ def _tune_sqlite(engine: AsyncEngine, begin: str, more: Sequence[str]) -> None:
         cursor = dbapi_connection.cursor()
         for pragma in (
             f"busy_timeout = {int(STATEMENT_SECONDS * 1000)}",  # first: the next one may have to wait already
-            "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
             "temp_store = MEMORY",

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,8 +17,8 @@ log = structlog.get_logger(__name__)
 
 CHANNEL = "flowd"
 RECONNECT_SECONDS = 1.0
-MOST_PAYLOADS = 400
-"""A NOTIFY carries at most 8,000 bytes; beyond this many names a note says only that there is something."""
+MOST_NOTE_BYTES = 7_900
+"""A NOTIFY carries less than 8,000 bytes: more names go in more notes of the same commit."""
 
 
 class PostgresWakeups:
@@ -31,10 +31,12 @@ class PostgresWakeups:
 
     async def notify(self, topic: str, payloads: Sequence[str]) -> None:
         """Wake every listener of `topic` in every node; a failure is logged, for nobody depends on it."""
-        note = json.dumps([topic, list(payloads)[:MOST_PAYLOADS]])
+        if not payloads:
+            return
         try:
             async with self._metastore.transaction() as tx:
-                await tx.execute("SELECT pg_notify(:channel, :note)", {"channel": CHANNEL, "note": note})
+                for note in _notes(topic, payloads):
+                    await tx.execute("SELECT pg_notify(:channel, :note)", {"channel": CHANNEL, "note": note})
         except Unavailable as error:
             log.debug("note not sent", topic=topic, error=str(error))
 
@@ -87,6 +89,20 @@ class _Listener(AsyncIterator[frozenset[str]]):
         self._event.clear()
         heard, self._heard = frozenset(self._heard), set()
         return heard
+
+
+def _notes(topic: str, payloads: Sequence[str]) -> Iterator[str]:
+    """Yield the payloads in as few notes as hold them."""
+    note: list[str] = []
+    size = room = MOST_NOTE_BYTES - len(json.dumps([topic, []]))
+    for payload in payloads:
+        bytes_needed = len(json.dumps(payload)) + len(", ")  # ASCII: json.dumps escapes everything else
+        if note and bytes_needed > room:
+            yield json.dumps([topic, note])
+            note, room = [], size
+        note.append(payload)
+        room -= bytes_needed
+    yield json.dumps([topic, note])
 
 
 def _dsn(url: URL) -> str:

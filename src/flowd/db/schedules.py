@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping
 
 from flowd.db.engine import Transaction
-from flowd.db.moments import from_db, to_db
+from flowd.db.moments import EPOCH, from_db, to_db
 from flowd.domain.data_interval import DataInterval, NextRun
 from flowd.domain.ids import BundleHash, DagId
 
@@ -25,9 +25,13 @@ class Due:
     next_run: NextRun
 
 
-async def next_moment(tx: Transaction) -> datetime | None:
-    """Return the earliest instant at which a DAG is due."""
-    earliest: int | None = (await tx.execute(f"SELECT MIN(next_run_after) FROM dag WHERE {_LIVE}")).scalar_one()
+async def next_moment(tx: Transaction, *, after: datetime = EPOCH) -> datetime | None:
+    """Return the earliest instant after this one at which a DAG is due."""
+    earliest: int | None = (
+        await tx.execute(
+            f"SELECT MIN(next_run_after) FROM dag WHERE {_LIVE} AND next_run_after > :after", {"after": to_db(after)}
+        )
+    ).scalar_one()
     return from_db(earliest)
 
 

@@ -115,7 +115,7 @@ class LogReader:
 def _lines(data: bytes) -> tuple[LogLine, ...]:
     lines: list[LogLine] = []
     going_on: dict[LogStream, tuple[int, bytes]] = {}
-    for raw in data.split(b"\n")[: -1 if data.endswith(b"\n") else None]:
+    for raw in data.removesuffix(b"\n").split(b"\n") if data else ():
         found = _LINE.fullmatch(raw)
         if found is None:
             lines.append(LogLine(at=None, stream=LogStream.FLOWD, text=raw.decode(errors="replace")))

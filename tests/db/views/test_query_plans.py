@@ -40,7 +40,7 @@ async def plans_of(metastore: Metastore, read: Any) -> list[str]:
         steps: list[str] = []
         for statement, parameters in statements:
             plan = await tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            steps += [row[3] for row in plan]
+            steps += [row["detail"] for row in plan.mappings()]
     return [step for step in steps if "task_instance" in step or "dag_run" in step]
 
 

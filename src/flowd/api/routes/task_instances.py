@@ -1,20 +1,15 @@
 """Task instances: lists, their tries, why they wait, clearing and marking them."""
 
-from collections import defaultdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 
-from flowd.actions.clear_tasks import ClearSelection, clear_tasks
-from flowd.actions.mark import mark_tasks
 from flowd.actions.why import why
 from flowd.api.access import ApiRoute
 from flowd.api.context import ApiContext, Context
 from flowd.api.pagination import bounds, listing_of, order_of, parameters_of
 from flowd.api.routes.dag_runs import check_wildcard
 from flowd.api.schemas.task_instances import (
-    ClearTaskInstancesBody,
-    PatchTaskInstanceBody,
     TaskDependencyCollectionResponse,
     TaskDependencyResponse,
     TaskInstanceCollectionResponse,
@@ -31,12 +26,11 @@ from flowd.db.views.task_instances import (
     INSTANCES,
     InstanceView,
     get_instance,
-    instances_by_key,
     list_instances,
 )
 from flowd.db.views.tries import get_try, tries_of
-from flowd.domain.errors import Conflict, InvalidInput, NotFound
-from flowd.domain.ids import UNMAPPED, DagId, InstanceKey, RunId, TaskId
+from flowd.domain.errors import NotFound
+from flowd.domain.ids import UNMAPPED, DagId, RunId, TaskId
 from flowd.domain.states import TaskState
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}", route_class=ApiRoute, tags=["Task Instance"])
@@ -183,80 +177,6 @@ async def get_mapped_try(
     return await get_task_instance_try(context, dag_id, dag_run_id, task_id, task_try_number, map_index)
 
 
-@router.post("/clearTaskInstances")
-async def clear_task_instances(
-    context: Context, dag_id: str, body: ClearTaskInstancesBody
-) -> TaskInstanceCollectionResponse:
-    """Let task instances run again, and return them; a dry run, the default, only returns them."""
-    selection = ClearSelection(
-        dag_id=DagId(dag_id),
-        run_id=RunId(body.dag_run_id) if body.dag_run_id is not None else None,
-        task_ids=None if body.task_ids is None else [TaskId(_task_id(one)) for one in body.task_ids],
-        start_date=body.start_date,
-        end_date=body.end_date,
-        include_upstream=body.include_upstream,
-        include_downstream=body.include_downstream,
-        include_past=body.include_past,
-        include_future=body.include_future,
-        only_failed=body.only_failed,
-        only_running=body.only_running,
-        reset_dag_runs=body.reset_dag_runs,
-        run_on_latest_version=bool(body.run_on_latest_version),
-    )
-    if body.prevent_running_task:
-        await _refuse_running(context, await clear_tasks(context.backends, selection, dry_run=True))
-    return await _by_key(context, await clear_tasks(context.backends, selection, dry_run=body.dry_run))
-
-
-@router.patch(TASK)
-async def patch_task_instance(
-    context: Context,
-    dag_id: str,
-    dag_run_id: str,
-    task_id: str,
-    body: PatchTaskInstanceBody,
-    map_index: Annotated[int | None, Query()] = None,
-) -> TaskInstanceCollectionResponse:
-    """Say how a task instance ended, and others with it, and return them."""
-    chosen = await _chosen(context, dag_id, dag_run_id, task_id, map_index, body)
-    by_run: dict[str, list[tuple[TaskId, int]]] = defaultdict(list)
-    for one in chosen:
-        by_run[one.run_id].append((TaskId(one.task_id), one.map_index))
-    for run_id, tasks in by_run.items():
-        await mark_tasks(context.backends, DagId(dag_id), RunId(run_id), tasks, TaskState(body.new_state.value))
-    return await _by_key(context, [InstanceKey(one.key) for one in chosen])
-
-
-@router.patch(f"{TASK}/dry_run")
-async def patch_task_instance_dry_run(
-    context: Context,
-    dag_id: str,
-    dag_run_id: str,
-    task_id: str,
-    body: PatchTaskInstanceBody,
-    map_index: Annotated[int | None, Query()] = None,
-) -> TaskInstanceCollectionResponse:
-    """Return the task instances that the same patch would change."""
-    chosen = await _chosen(context, dag_id, dag_run_id, task_id, map_index, body)
-    return collection(chosen, len(chosen))
-
-
-@router.patch(f"{TASK}/{{map_index}}")
-async def patch_mapped_task_instance(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: int, body: PatchTaskInstanceBody
-) -> TaskInstanceCollectionResponse:
-    """Say how a mapped task instance ended."""
-    return await patch_task_instance(context, dag_id, dag_run_id, task_id, body, map_index)
-
-
-@router.patch(f"{TASK}/{{map_index}}/dry_run")
-async def patch_mapped_dry_run(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: int, body: PatchTaskInstanceBody
-) -> TaskInstanceCollectionResponse:
-    """Return the task instances that the same patch would change."""
-    return await patch_task_instance_dry_run(context, dag_id, dag_run_id, task_id, body, map_index)
-
-
 def collection(instances: list[InstanceView], total: int) -> TaskInstanceCollectionResponse:
     """Return the shape of a page of instances."""
     shapes = [TaskInstanceResponse.of(one) for one in instances]
@@ -268,57 +188,6 @@ def _within(dag_id: str, run_id: str) -> tuple[Condition, ...]:
     return tuple(OneOf(name, (value,)) for name, value in named.items() if value != EVERYTHING)
 
 
-def _task_id(named: str | list[Any]) -> str:
-    """A task id, or a pair of one and a map index: mapped instances are cleared together."""
-    match named:
-        case str() | [str(), int()]:
-            return named if isinstance(named, str) else named[0]
-        case _:
-            raise InvalidInput(f"task_ids holds {named!r}; wanted a task id, or a pair of a task id and a map index")
-
-
 async def _instance(context: ApiContext, dag_id: str, run_id: str, task_id: str, map_index: int) -> InstanceView:
     async with context.backends.metastore.reading() as tx:
         return await get_instance(tx, context.cards, dag_id, run_id, task_id, map_index)
-
-
-async def _by_key(context: ApiContext, keys: list[InstanceKey]) -> TaskInstanceCollectionResponse:
-    async with context.backends.metastore.reading() as tx:
-        instances = await instances_by_key(tx, context.cards, keys)
-    return collection(instances, len(instances))
-
-
-async def _refuse_running(context: ApiContext, keys: list[InstanceKey]) -> None:
-    async with context.backends.metastore.reading() as tx:
-        instances = await instances_by_key(tx, context.cards, keys)
-    running = sorted({one.task_id for one in instances if one.state is TaskState.RUNNING})
-    if running:
-        raise Conflict(f"these tasks are running, and prevent_running_task is true: {', '.join(running)}")
-
-
-async def _chosen(
-    context: ApiContext, dag_id: str, run_id: str, task_id: str, map_index: int | None, body: PatchTaskInstanceBody
-) -> list[InstanceView]:
-    async with context.backends.metastore.reading() as tx:
-        run = await get_run(tx, context.cards, dag_id, run_id)
-        graph = (await context.backends.graphs.get(tx, [run.version.key]))[run.version.key]
-        if task_id not in graph.tasks:
-            raise NotFound(f"The Task with ID: `{task_id}` was not found in Dag `{dag_id}`")
-        named = {TaskId(task_id)}
-        above = graph.ancestors(named) if body.include_upstream else set()
-        below = graph.descendants(named) if body.include_downstream else set()
-        conditions: list[Condition] = [OneOf("dag_id", (dag_id,)), OneOf("task_id", tuple(named | above | below))]
-        if map_index is not None:
-            conditions.append(OneOf("map_index", (map_index,)))
-        if not (body.include_past or body.include_future):
-            conditions.append(OneOf("run_id", (run_id,)))
-        if not body.include_future:
-            conditions.append(Bounded("run_after", Comparison.LTE, run.run_after))
-        if not body.include_past:
-            conditions.append(Bounded("run_after", Comparison.GTE, run.run_after))
-        found, _ = await list_instances(tx, context.cards, Listing(conditions=tuple(conditions), limit=None))
-    if not any(one.run_id == run_id and one.task_id == task_id for one in found):
-        raise NotFound(
-            f"The Task Instance with dag_id: `{dag_id}`, run_id: `{run_id}` and task_id: `{task_id}` was not found"
-        )
-    return found

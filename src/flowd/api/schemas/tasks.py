@@ -13,7 +13,7 @@ from flowd.domain.ids import TaskId
 class TimeDelta(Shape):
     """A duration as Airflow writes it."""
 
-    type_: str = Field("TimeDelta", serialization_alias="__type")
+    type_: str = Field(default="TimeDelta", serialization_alias="__type")
     days: int
     seconds: int
     microseconds: int

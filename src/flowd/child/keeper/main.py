@@ -20,6 +20,7 @@ from flowd.child.keeper.warm_limits import WarmLimits
 
 PREIMPORTED = (
     "jinja2",
+    "flowd.compat",
     "flowd.operators",
     "flowd.sdk",
     "flowd.sdk.dag_file",

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from flowd.db.dialect import Kind
 from flowd.db.engine import Transaction
+from flowd.db.ledger import read
 from flowd.db.ledger.read import INSTANCE_COLUMNS, as_json, instance_of
 from flowd.domain.admission import Occupancy
 from flowd.domain.ids import DagId, InstanceKey, RunKey, TaskId
@@ -113,6 +114,7 @@ async def waiters(
 
 async def mark_dispatched(tx: Transaction, keys: Sequence[InstanceKey]) -> None:
     """Record that the broker has confirmed the messages of these queued instances."""
+    await read.lock_instances(tx, keys)
     await tx.execute(
         f"UPDATE task_instance SET dispatched_at = {tx.dialect.now}, ring_at = {tx.dialect.now} + :patience"
         f" * CASE WHEN rings > {_MOST_DOUBLINGS} THEN {1 << _MOST_DOUBLINGS} ELSE (1 << rings) END"

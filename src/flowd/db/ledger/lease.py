@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flowd.db.engine import Transaction
+from flowd.db.ledger import read
 from flowd.db.ledger.read import INSTANCE_COLUMNS, as_json, instance_of
 from flowd.domain.ids import ClaimToken, InstanceKey
 from flowd.domain.lease import ExpiredLease
@@ -35,6 +36,8 @@ async def next_queued(tx: Transaction, queues: Sequence[str], *, limit: int, loc
 
 async def prolong(tx: Transaction, held: Mapping[InstanceKey, ClaimToken], lease: timedelta) -> dict[InstanceKey, Kept]:
     """Prolong these leases by the metastore's clock and return those that still stand: any other is fenced."""
+    # Locked in the order that everyone keeps to: an UPDATE alone takes rows in any order, and could deadlock.
+    await read.lock_instances(tx, list(held))
     rows = await tx.execute(
         f"UPDATE task_instance SET lease_until = {tx.dialect.now} + :lease, heartbeats = heartbeats + 1"
         f" FROM {tx.dialect.rows(_HELD)}"

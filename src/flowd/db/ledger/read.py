@@ -37,6 +37,15 @@ async def instances(
     return {InstanceKey(row["id"]): instance_of(row) for row in rows}
 
 
+async def lock_instances(tx: Transaction, keys: Sequence[InstanceKey]) -> None:
+    """Lock the instances in the order of their keys, for a statement that by itself would lock them in any order."""
+    if tx.dialect.for_update:
+        await tx.execute(
+            f"SELECT id FROM task_instance WHERE id IN {tx.dialect.keys()} ORDER BY id{tx.dialect.for_update}",
+            {"keys": json.dumps(list(keys))},
+        )
+
+
 async def runs(tx: Transaction, keys: Sequence[RunKey], *, skip_locked: bool = False) -> list[DagRun]:
     """Return these runs under a row lock, in the order of their keys; `skip_locked` leaves out those others hold."""
     lock = tx.dialect.skip_locked if skip_locked else tx.dialect.for_update

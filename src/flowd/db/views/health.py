@@ -1,20 +1,23 @@
 """Health: when a node of each role was last seen, and how much is live now. Cheap: live rows and nodes only."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy import Select, Table, func, select
 
 from flowd.db.engine import Transaction
 from flowd.db.moments import from_db, to_db
 from flowd.db.tables import dag_run, node, task_instance
+from flowd.db.views.live_states import is_one_of, is_state
 from flowd.domain.states import WAITING, RunState, TaskState
 
 SILENT_AFTER = timedelta(seconds=30)
 """A role whose last heartbeat is older than this is not healthy: Airflow's scheduler_health_check_threshold."""
 
-_LIVE_TASKS = (TaskState.SCHEDULED, TaskState.QUEUED, TaskState.RUNNING, *sorted(WAITING))
+_HELD = (TaskState.SCHEDULED, TaskState.QUEUED, TaskState.RUNNING)
+_WAITING = tuple(sorted(WAITING))
 _LIVE_RUNS = (RunState.QUEUED, RunState.RUNNING)
 
 
@@ -48,17 +51,18 @@ async def heartbeats(tx: Transaction) -> dict[str, Heartbeat]:
 
 
 async def live_counts(tx: Transaction) -> LiveCounts:
-    """Return how much is live now; one count per state, so that each reads an index of live rows."""
-    counts = LiveCounts()
-    for state in _LIVE_TASKS:
-        statement = select(func.count()).where(task_instance.c.state == _literal(state))
-        counts.tasks[state] = int((await tx.execute(statement)).scalar_one())
-    for run_state in _LIVE_RUNS:
-        statement = select(func.count()).where(dag_run.c.state == _literal(run_state))
-        counts.runs[run_state] = int((await tx.execute(statement)).scalar_one())
+    """Return how much is live now, each count from an index of live rows."""
+    counts = LiveCounts(tasks=dict.fromkeys((*_HELD, *_WAITING), 0), runs=dict.fromkeys(_LIVE_RUNS, 0))
+    for state in _HELD:
+        of_state = select(func.count()).where(is_state(task_instance, state))
+        counts.tasks[state] = int((await tx.execute(of_state)).scalar_one())
+    for name, number in await tx.execute(_by_state(task_instance, _WAITING)):
+        counts.tasks[TaskState(name)] = number
+    for name, number in await tx.execute(_by_state(dag_run, _LIVE_RUNS)):
+        counts.runs[RunState(name)] = number
     queued = (
         select(task_instance.c.queue, func.count())
-        .where(task_instance.c.state == _literal(TaskState.QUEUED))
+        .where(is_state(task_instance, TaskState.QUEUED))
         .group_by(task_instance.c.queue)
     )
     for queue, number in await tx.execute(queued):
@@ -69,6 +73,5 @@ async def live_counts(tx: Transaction) -> LiveCounts:
     return counts
 
 
-def _literal(state: TaskState | RunState) -> ColumnElement[str]:
-    """The state spelt out: a partial index of live rows serves no state that is a parameter."""
-    return literal_column(f"'{state.value}'")
+def _by_state(table: Table, states: Sequence[str]) -> Select[tuple[str, int]]:
+    return select(table.c.state, func.count()).where(is_one_of(table, states)).group_by(table.c.state)

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import and_, func, select
 
 from flowd.db.engine import Transaction
 from flowd.db.tables import pool, task_instance
 from flowd.db.views.listing import Field, FieldKind, Listing, OneOf, Order, View, count, page
+from flowd.db.views.live_states import is_one_of, is_state
 from flowd.domain.errors import NotFound
-from flowd.domain.states import TaskState
+from flowd.domain.states import WAITING, TaskState
 
 POOLS = View(
     columns=(pool.c.name, pool.c.slots, pool.c.description, pool.c.include_deferred),
@@ -24,7 +25,6 @@ POOLS = View(
     key=pool.c.name,
     order_by=(Order("name"),),
 )
-_LIVE = (TaskState.SCHEDULED.value, TaskState.QUEUED.value, TaskState.RUNNING.value, TaskState.DEFERRED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +70,16 @@ async def get_pool(tx: Transaction, name: str) -> PoolView:
 
 
 async def _slots(tx: Transaction, names: Sequence[str]) -> dict[str, Counter[TaskState]]:
+    held = [is_state(task_instance, state) for state in (TaskState.SCHEDULED, TaskState.QUEUED, TaskState.RUNNING)]
+    deferred = and_(is_one_of(task_instance, tuple(WAITING)), is_state(task_instance, TaskState.DEFERRED))
     counts: dict[str, Counter[TaskState]] = {}
-    # One statement for each state, spelt out: a partial index of live rows serves no state that is a parameter.
-    for state in _LIVE:
+    # One statement for each state: so that each reads the index that holds the live rows of that state alone.
+    for condition in (*held, deferred):
         statement = (
-            select(task_instance.c.pool, func.sum(task_instance.c.pool_slots))
-            .where(task_instance.c.state == literal_column(f"'{state}'"), task_instance.c.pool.in_(names))
-            .group_by(task_instance.c.pool)
+            select(task_instance.c.pool, task_instance.c.state, func.sum(task_instance.c.pool_slots))
+            .where(condition, task_instance.c.pool.in_(names))
+            .group_by(task_instance.c.pool, task_instance.c.state)
         )
-        for name, slots in await tx.execute(statement):
+        for name, state, slots in await tx.execute(statement):
             counts.setdefault(name, Counter())[TaskState(state)] = int(slots)
     return counts

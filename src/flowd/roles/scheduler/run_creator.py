@@ -51,9 +51,12 @@ class RunCreator:
         async with self._metastore.transaction() as tx:
             now = await tx.now()
             made = await self._create_due(tx, now)
+            later = await schedules.next_moment(tx, after=now)
         self._advancer.ring(made)
-        # A DAG that has all the runs it may have stays due: it is looked at again after the interval.
-        return bool(made)
+        if made:
+            return True
+        # A DAG that has all the runs it may have stays due: it must not cost the others their timer.
+        return later - now if later is not None else False
 
     async def _create_due(self, tx: Transaction, now: datetime) -> list[RunKey]:
         due = await schedules.due(tx, now, limit=_MOST_DAGS)

@@ -13,7 +13,18 @@ SHORTEST_SECRET = 4
 """Shorter ones are not masked: every second word would be."""
 
 MASK = "***"
-QUIET = ("aio_pika", "aiormq", "alembic", "asyncio", "httpx", "httpcore", "watchfiles", "apscheduler", "sqlalchemy")
+QUIET = (
+    "aio_pika",
+    "aiormq",
+    "aiosqlite",
+    "alembic",
+    "asyncio",
+    "httpx",
+    "httpcore",
+    "watchfiles",
+    "apscheduler",
+    "sqlalchemy",
+)
 SERVER = ("uvicorn", "uvicorn.error", "uvicorn.access")
 """They say at their start what the node says itself; below a warning they are not heard."""
 

@@ -82,3 +82,40 @@ async def test_an_unknown_path_is_404_and_a_wrong_method_405_in_json(cluster: Cl
 
     assert (unknown.status_code, unknown.json()) == (404, {"detail": "Not Found"})
     assert (wrong.status_code, wrong.json()) == (405, {"detail": "Method Not Allowed"})
+
+
+@pytest.mark.parametrize("path", ["dags/a%00b", "dags?dag_id_pattern=%00", "pools/%00"])
+async def test_a_url_that_no_database_can_be_asked_about_is_400(either: Cluster, path: str) -> None:
+    answer = await either.viewer.get(f"/api/v2/{path}")
+
+    assert (answer.status_code, answer.json()) == (400, {"detail": "the URL holds a NUL character; wanted text"})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "importErrors/99999999999",
+        "dags/etl/dagVersions/99999999999",
+        "dagSources/etl?version_number=99999999999",
+        "dags/etl/dagRuns/one/taskInstances/load?map_index=1",
+        "dags/etl/dagRuns/one/taskInstances/load/99999999999",
+        "dags/etl/dagRuns/one/taskInstances/load/tries/99999999999",
+        "dags/etl/dagRuns/one/taskInstances/load/logs/1?map_index=99999999999",
+        "dags/~/dagRuns?dag_version=99999999999",
+        f"dags?offset={10**30}",
+    ],
+)
+async def test_a_number_that_no_column_holds_is_no_failure_of_ours(either: Cluster, path: str) -> None:
+    answer = await either.viewer.get(f"/api/v2/{path}")
+
+    assert answer.status_code in (200, 404, 422), answer.text
+
+
+@pytest.mark.parametrize("text", ["a\\u0000b", "\\ud800"])
+async def test_text_that_cannot_be_stored_is_422(either: Cluster, text: str) -> None:
+    body = f'{{"logical_date": null, "conf": {{"k": ["{text}"]}}}}'
+
+    answer = await either.user.post("/api/v2/dags/etl/dagRuns", content=body.encode())
+
+    assert answer.status_code == 422, answer.text
+    assert "NUL characters" in answer.json()["detail"][0]["msg"]

@@ -115,3 +115,12 @@ async def test_dates_bound_a_list_on_either_side(either: Cluster) -> None:
     assert await between(run_after_gt=middle) == ["c"]
     assert await between(run_after_lte=middle) == ["a", "b"]
     assert await between(run_after_lt=middle) == ["a"]
+
+
+async def test_rows_without_a_value_come_last_whichever_way_a_list_is_ordered(either: Cluster) -> None:
+    await either.trigger(run_id="waits")
+    await either.start(await either.trigger(run_id="runs"))
+
+    for order in ("start_date", "-start_date"):
+        runs = (await either.get("/api/v2/dags/etl/dagRuns", order_by=order))["dag_runs"]
+        assert [run["dag_run_id"] for run in runs] == ["runs", "waits"]

@@ -49,6 +49,13 @@ def migrated_database(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
+def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+    """The URL of an SQLite metastore of one's own."""
+    shutil.copy(migrated_file, tmp_path / "flowd.db")
+    return f"sqlite:///{tmp_path}/flowd.db"
+
+
+@pytest.fixture
 async def migrated_postgres_url(migrated_database: str) -> AsyncIterator[str]:
     """The URL of an empty PostgreSQL metastore: emptied afterwards, for to drop and make a database takes a second."""
     yield migrated_database
@@ -82,6 +89,13 @@ async def open_site(metastore_url: str) -> AsyncIterator[OpenSite]:
 async def open_postgres_site(migrated_postgres_url: str) -> AsyncIterator[OpenSite]:
     """The same on PostgreSQL only: for races, which SQLite's one writer does not know."""
     async with _sites(migrated_postgres_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def open_sqlite_site(sqlite_url: str) -> AsyncIterator[OpenSite]:
+    """The same on SQLite only: for rules that no database has a say in."""
+    async with _sites(sqlite_url) as opened:
         yield opened
 
 

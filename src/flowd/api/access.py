@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from flowd.api.context import ApiContext, context_of
+from flowd.api.storable import check_url
 from flowd.db.accounts import Account
 from flowd.domain.errors import NotFound, Unauthorised
 from flowd.security.account_role import AccountRole
@@ -116,6 +117,7 @@ class ApiRoute(APIRoute):
         handler, path = super().get_route_handler(), self.path
 
         async def guarded(request: Request) -> Response:
+            check_url(request)
             if (role := required_role(request.method, path)) is not PUBLIC:
                 request.state.account = allowed(await _by_token(context_of(request), request), role)
             return await handler(request)

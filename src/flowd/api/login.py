@@ -1,5 +1,6 @@
 """Login: by password or one-time link, with a brake on guessing."""
 
+import asyncio
 from collections import OrderedDict, deque
 
 from flowd.clock import Clock
@@ -7,8 +8,19 @@ from flowd.db.accounts import Account, Accounts
 from flowd.db.login_links import LoginLinks
 from flowd.domain.errors import FlowdError, Unauthorised
 
-MOST_FAILURES = 5
 WINDOW_SECONDS = 60.0
+MOST_FAILURES = 5
+"""Failures of one name from one address."""
+
+MOST_FAILURES_OF_NAME = 50
+"""Failures of one name from everywhere: high, or anybody could lock anybody out."""
+
+MOST_FAILURES_OF_ADDRESS = 100
+"""Failures of one address: high, because it may be a load balancer's."""
+
+MOST_AT_ONCE = 4
+"""Passwords checked at a time: each takes 64 MiB by design."""
+
 MOST_REMEMBERED = 10_000
 """How many names and addresses are remembered; the oldest go first, so that guessing cannot fill the memory."""
 
@@ -19,50 +31,56 @@ class TooManyAttempts(FlowdError):
     def __init__(self, retry_after_seconds: float) -> None:
         self.retry_after_seconds = retry_after_seconds
         super().__init__(
-            f"{MOST_FAILURES} failed logins within {WINDOW_SECONDS:g} seconds; try again in {retry_after_seconds:.0f} s"
+            f"too many failed logins within {WINDOW_SECONDS:g} seconds; try again in {retry_after_seconds:.0f} s"
         )
 
 
 class Login:
-    """Lets people in. Failures count by user name and by address, on this node."""
+    """Lets people in. Failures count by user name, by address and by both, on this node."""
 
     def __init__(self, accounts: Accounts, links: LoginLinks, clock: Clock) -> None:
         self._accounts = accounts
         self._links = links
         self._clock = clock
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def by_password(self, username: str, password: str, address: str) -> Account:
         """Return the account; raise Unauthorised for a wrong name or password, TooManyAttempts for guessing."""
-        keys = (f"name {username}", f"address {address}")
-        for key in keys:
-            self._check(key)
+        limits = {
+            f"both {address} {username}": MOST_FAILURES,
+            f"name {username}": MOST_FAILURES_OF_NAME,
+            f"address {address}": MOST_FAILURES_OF_ADDRESS,
+        }
+        for key, limit in limits.items():
+            self._check(key, limit)
         # Counted before the answer is known, so that guesses made at the same time count as well.
-        for key in keys:
+        for key in limits:
             self._count(key)
-        account = await self._accounts.authenticate(username, password)
-        for key in keys:
+        async with self._turns:
+            account = await self._accounts.authenticate(username, password)
+        for key in limits:
             self._failures.pop(key, None)
         return account
 
     async def by_link(self, token: str, address: str) -> Account:
         """Return whom a one-time link lets in; raise Unauthorised for a wrong one, TooManyAttempts for guessing."""
         key = f"address {address}"
-        self._check(key)
+        self._check(key, MOST_FAILURES_OF_ADDRESS)
         try:
             return await self._accounts.get(await self._links.redeem(token))
         except Unauthorised:
             self._count(key)
             raise
 
-    def _check(self, key: str) -> None:
+    def _check(self, key: str, limit: int) -> None:
         failures = self._failures.get(key)
         if failures is None:
             return
         oldest_kept = self._clock.monotonic() - WINDOW_SECONDS
         while failures and failures[0] <= oldest_kept:
             failures.popleft()
-        if len(failures) >= MOST_FAILURES:
+        if len(failures) >= limit:
             raise TooManyAttempts(failures[0] - oldest_kept)
 
     def _count(self, key: str) -> None:

@@ -6,10 +6,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, Executable, event, text
+from sqlalchemy import CursorResult, Executable, TextClause, event, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -101,7 +102,7 @@ class Transaction:
         self, statement: str | Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[*tuple[Any, ...]]:
         """Run one statement, once, or once for each of a sequence of parameters."""
-        executable = text(statement) if isinstance(statement, str) else statement
+        executable = _parsed(statement) if isinstance(statement, str) else statement
         return await self.connection.execute(executable, parameters)
 
     async def now(self) -> datetime:
@@ -321,6 +322,12 @@ def _tune_sqlite(engine: AsyncEngine, begin: str, more: Sequence[str]) -> None:
     @event.listens_for(engine.sync_engine, "begin")
     def began(connection: Any) -> None:
         connection.exec_driver_sql(begin)
+
+
+@lru_cache(maxsize=1_000)
+def _parsed(statement: str) -> TextClause:
+    """Return the statement with its parameters found, once for each of the few texts there are."""
+    return text(statement)
 
 
 def _microseconds() -> int:

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from flowd.api.access import PUBLIC, Handler, active_account, allowed, required_role
 from flowd.api.context import ApiContext, context_of
 from flowd.api.sessions import COOKIE
+from flowd.api.storable import check_url
 from flowd.db.accounts import Account
 from flowd.domain.errors import Unauthorised
 from flowd.security.account_role import AccountRole
@@ -27,6 +28,7 @@ class PageRoute(APIRoute):
         handler, path = super().get_route_handler(), self.path
 
         async def guarded(request: Request) -> Response:
+            check_url(request)
             role = required_role(request.method, path)
             context = context_of(request)
             account = await _by_session(context, request)

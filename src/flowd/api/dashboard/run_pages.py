@@ -11,6 +11,7 @@ from flowd.api.context import ApiContext, Context
 from flowd.api.dashboard.guard import PageRoute
 from flowd.api.dashboard.pages import render
 from flowd.api.routes.logs import path_of
+from flowd.api.storable import WholeNumber
 from flowd.db.views.listing import Listing, OneOf
 from flowd.db.views.runs import get_run, task_counts
 from flowd.db.views.task_instances import get_instance, list_instances
@@ -59,7 +60,7 @@ async def task_page(
     dag_id: str,
     run_id: str,
     task_id: str,
-    try_number: int | None = None,
+    try_number: WholeNumber | None = None,
     start: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
     """Show a task instance: why it waits, and its log."""
@@ -73,8 +74,8 @@ async def mapped_task_page(
     dag_id: str,
     run_id: str,
     task_id: str,
-    map_index: int,
-    try_number: int | None = None,
+    map_index: WholeNumber,
+    try_number: WholeNumber | None = None,
     start: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
     """Show a mapped task instance."""
@@ -82,7 +83,11 @@ async def mapped_task_page(
 
 
 async def _task_page(
-    request: Request, context: ApiContext, key: tuple[str, str, str, int], try_number: int | None, start: int | None
+    request: Request,
+    context: ApiContext,
+    key: tuple[str, str, str, int],
+    try_number: WholeNumber | None,
+    start: int | None,
 ) -> Response:
     dag_id, run_id, task_id, map_index = key
     async with context.backends.metastore.reading() as tx:

@@ -10,6 +10,7 @@ from flowd.api.context import ApiContext, Context
 from flowd.api.pagination import listing_of, parameters_of
 from flowd.api.schemas.tasks import TaskCollectionResponse, TaskResponse
 from flowd.api.schemas.versions import DagSourceResponse, DagVersionCollectionResponse, DagVersionResponse
+from flowd.api.storable import WholeNumber
 from flowd.db.bundles import fetch_manifest, fetch_packed, unpack
 from flowd.db.engine import Transaction
 from flowd.db.views.listing import EVERYTHING, Listing, OneOf
@@ -39,7 +40,7 @@ async def get_dag_versions(
 
 
 @router.get("/dags/{dag_id}/dagVersions/{version_number}")
-async def get_dag_version(context: Context, dag_id: str, version_number: int) -> DagVersionResponse:
+async def get_dag_version(context: Context, dag_id: str, version_number: WholeNumber) -> DagVersionResponse:
     """Return a version of a DAG by its number."""
     async with context.backends.metastore.reading() as tx:
         version = await get_version(tx, dag_id, version_number)
@@ -48,7 +49,7 @@ async def get_dag_version(context: Context, dag_id: str, version_number: int) ->
 
 @router.get("/dagSources/{dag_id}", response_model=DagSourceResponse, tags=["DagSource"])
 async def get_dag_source(
-    request: Request, context: Context, dag_id: str, version_number: int | None = None
+    request: Request, context: Context, dag_id: str, version_number: WholeNumber | None = None
 ) -> Response | DagSourceResponse:
     """Return the file of a DAG as it was in a version, the current one by default: JSON, or text where asked for."""
     async with context.backends.metastore.reading() as tx:

@@ -8,6 +8,7 @@ from flowd.api.access import ApiRoute
 from flowd.api.context import Context
 from flowd.api.pagination import listing_of, parameters_of
 from flowd.api.schemas.monitor import EventLogCollectionResponse, ImportErrorCollectionResponse, ImportErrorResponse
+from flowd.api.storable import WholeNumber
 from flowd.db.views.import_errors import IMPORT_ERRORS, get_import_error, list_import_errors
 from flowd.db.views.listing import Listing
 
@@ -27,7 +28,7 @@ async def get_import_errors(
 
 
 @router.get("/importErrors/{import_error_id}", tags=["Import Error"])
-async def get_one_import_error(context: Context, import_error_id: int) -> ImportErrorResponse:
+async def get_one_import_error(context: Context, import_error_id: WholeNumber) -> ImportErrorResponse:
     """Return why a file gave no DAGs."""
     async with context.backends.metastore.reading() as tx:
         return ImportErrorResponse.of(await get_import_error(tx, import_error_id))

@@ -10,6 +10,7 @@ from flowd.api.access import ApiRoute
 from flowd.api.context import ApiContext, Context
 from flowd.api.errors import invalid
 from flowd.api.schemas.task_instances import LogMessage, TaskInstancesLogResponse
+from flowd.api.storable import WholeNumber
 from flowd.db.views.task_instances import InstanceView, get_instance
 from flowd.db.views.tries import get_try
 from flowd.domain.ids import UNMAPPED
@@ -34,8 +35,8 @@ async def get_log(
     dag_id: str,
     dag_run_id: str,
     task_id: str,
-    try_number: int,
-    map_index: int = UNMAPPED,
+    try_number: WholeNumber,
+    map_index: WholeNumber = UNMAPPED,
     full_content: bool = False,
     token: str | None = None,
 ) -> Response | TaskInstancesLogResponse:
@@ -59,13 +60,13 @@ async def get_log(
     return await _window(context, instance, try_number, start)
 
 
-def path_of(context: ApiContext, instance: InstanceView, try_number: int) -> Path:
+def path_of(context: ApiContext, instance: InstanceView, try_number: WholeNumber) -> Path:
     """Return where the log of a try of this instance lies."""
     root = context.settings.logs.folder
     return log_path(root, instance.dag_id, instance.run_id, instance.task_id, instance.map_index, try_number)
 
 
-def is_live(instance: InstanceView, try_number: int) -> bool:
+def is_live(instance: InstanceView, try_number: WholeNumber) -> bool:
     """Return whether this try may still write."""
     return instance.try_number == try_number and instance.state in HOLDS_SLOT
 

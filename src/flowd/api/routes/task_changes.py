@@ -1,9 +1,9 @@
 """Changing task instances: letting them run again, and saying how they ended."""
 
 from collections import defaultdict
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from flowd.actions.clear_tasks import ClearSelection, clear_tasks
 from flowd.actions.mark import mark_tasks
@@ -15,6 +15,7 @@ from flowd.api.schemas.task_instances import (
     PatchTaskInstanceBody,
     TaskInstanceCollectionResponse,
 )
+from flowd.api.storable import WholeNumber
 from flowd.db.views.listing import Bounded, Comparison, Condition, Listing, OneOf
 from flowd.db.views.runs import get_run
 from flowd.db.views.task_instances import InstanceView, instances_by_key, list_instances
@@ -57,7 +58,7 @@ async def patch_task_instance(
     dag_run_id: str,
     task_id: str,
     body: PatchTaskInstanceBody,
-    map_index: Annotated[int | None, Query()] = None,
+    map_index: WholeNumber | None = None,
 ) -> TaskInstanceCollectionResponse:
     """Say how a task instance ended, and others with it, and return them."""
     chosen = await _chosen(context, dag_id, dag_run_id, task_id, map_index, body)
@@ -76,7 +77,7 @@ async def patch_task_instance_dry_run(
     dag_run_id: str,
     task_id: str,
     body: PatchTaskInstanceBody,
-    map_index: Annotated[int | None, Query()] = None,
+    map_index: WholeNumber | None = None,
 ) -> TaskInstanceCollectionResponse:
     """Return the task instances that the same patch would change."""
     chosen = await _chosen(context, dag_id, dag_run_id, task_id, map_index, body)
@@ -85,7 +86,7 @@ async def patch_task_instance_dry_run(
 
 @router.patch(f"{TASK}/{{map_index}}")
 async def patch_mapped_task_instance(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: int, body: PatchTaskInstanceBody
+    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: WholeNumber, body: PatchTaskInstanceBody
 ) -> TaskInstanceCollectionResponse:
     """Say how a mapped task instance ended."""
     return await patch_task_instance(context, dag_id, dag_run_id, task_id, body, map_index)
@@ -93,7 +94,7 @@ async def patch_mapped_task_instance(
 
 @router.patch(f"{TASK}/{{map_index}}/dry_run")
 async def patch_mapped_dry_run(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: int, body: PatchTaskInstanceBody
+    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: WholeNumber, body: PatchTaskInstanceBody
 ) -> TaskInstanceCollectionResponse:
     """Return the task instances that the same patch would change."""
     return await patch_task_instance_dry_run(context, dag_id, dag_run_id, task_id, body, map_index)
@@ -123,7 +124,12 @@ async def _refuse_running(context: ApiContext, keys: list[InstanceKey]) -> None:
 
 
 async def _chosen(
-    context: ApiContext, dag_id: str, run_id: str, task_id: str, map_index: int | None, body: PatchTaskInstanceBody
+    context: ApiContext,
+    dag_id: str,
+    run_id: str,
+    task_id: str,
+    map_index: WholeNumber | None,
+    body: PatchTaskInstanceBody,
 ) -> list[InstanceView]:
     async with context.backends.metastore.reading() as tx:
         run = await get_run(tx, context.cards, dag_id, run_id)

@@ -1,4 +1,4 @@
-"""Task instances: lists, their tries, why they wait, clearing and marking them."""
+"""Task instances: lists, their tries, and why they wait."""
 
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from flowd.api.schemas.task_instances import (
     WhyResponse,
     shown_state,
 )
+from flowd.api.storable import WholeNumber
 from flowd.db.views.listing import EVERYTHING, MOST_ROWS, Bounded, Comparison, Condition, Listing, OneOf
 from flowd.db.views.runs import get_run
 from flowd.db.views.task_instances import (
@@ -95,7 +96,7 @@ async def get_mapped_task_instances(
 
 @router.get(f"{TASK}/dependencies")
 async def get_task_instance_dependencies(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: int = UNMAPPED
+    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: WholeNumber = UNMAPPED
 ) -> TaskDependencyCollectionResponse:
     """Return every reason a task instance is not running now."""
     reasons = await why(context.backends, DagId(dag_id), RunId(dag_run_id), TaskId(task_id), map_index)
@@ -106,7 +107,7 @@ async def get_task_instance_dependencies(
 
 @router.get(f"{TASK}/why")
 async def get_why(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: int = UNMAPPED
+    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: WholeNumber = UNMAPPED
 ) -> WhyResponse:
     """Return a task instance's state, and every reason why it is not running now."""
     reasons = await why(context.backends, DagId(dag_id), RunId(dag_run_id), TaskId(task_id), map_index)
@@ -120,7 +121,7 @@ async def get_why(
 
 @router.get(f"{TASK}/tries")
 async def get_task_instance_tries(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: int = UNMAPPED
+    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: WholeNumber = UNMAPPED
 ) -> TaskInstanceHistoryCollectionResponse:
     """List the tries of a task instance."""
     instance = await _instance(context, dag_id, dag_run_id, task_id, map_index)
@@ -131,7 +132,12 @@ async def get_task_instance_tries(
 
 @router.get(f"{TASK}/tries/{{task_try_number}}")
 async def get_task_instance_try(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, task_try_number: int, map_index: int = UNMAPPED
+    context: Context,
+    dag_id: str,
+    dag_run_id: str,
+    task_id: str,
+    task_try_number: WholeNumber,
+    map_index: WholeNumber = UNMAPPED,
 ) -> TaskInstanceHistoryResponse:
     """Return one try of a task instance."""
     instance = await _instance(context, dag_id, dag_run_id, task_id, map_index)
@@ -147,7 +153,7 @@ async def get_task_instance(context: Context, dag_id: str, dag_run_id: str, task
 
 @router.get(f"{TASK}/{{map_index}}")
 async def get_mapped_task_instance(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: int
+    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: WholeNumber
 ) -> TaskInstanceResponse:
     """Return a task instance by its map index."""
     return TaskInstanceResponse.of(await _instance(context, dag_id, dag_run_id, task_id, map_index))
@@ -155,7 +161,7 @@ async def get_mapped_task_instance(
 
 @router.get(f"{TASK}/{{map_index}}/dependencies")
 async def get_mapped_dependencies(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: int
+    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: WholeNumber
 ) -> TaskDependencyCollectionResponse:
     """Return every reason a mapped task instance is not running now."""
     return await get_task_instance_dependencies(context, dag_id, dag_run_id, task_id, map_index)
@@ -163,7 +169,7 @@ async def get_mapped_dependencies(
 
 @router.get(f"{TASK}/{{map_index}}/tries")
 async def get_mapped_tries(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: int
+    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: WholeNumber
 ) -> TaskInstanceHistoryCollectionResponse:
     """List the tries of a mapped task instance."""
     return await get_task_instance_tries(context, dag_id, dag_run_id, task_id, map_index)
@@ -171,7 +177,7 @@ async def get_mapped_tries(
 
 @router.get(f"{TASK}/{{map_index}}/tries/{{task_try_number}}")
 async def get_mapped_try(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: int, task_try_number: int
+    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: WholeNumber, task_try_number: WholeNumber
 ) -> TaskInstanceHistoryResponse:
     """Return one try of a mapped task instance."""
     return await get_task_instance_try(context, dag_id, dag_run_id, task_id, task_try_number, map_index)
@@ -188,6 +194,8 @@ def _within(dag_id: str, run_id: str) -> tuple[Condition, ...]:
     return tuple(OneOf(name, (value,)) for name, value in named.items() if value != EVERYTHING)
 
 
-async def _instance(context: ApiContext, dag_id: str, run_id: str, task_id: str, map_index: int) -> InstanceView:
+async def _instance(
+    context: ApiContext, dag_id: str, run_id: str, task_id: str, map_index: WholeNumber
+) -> InstanceView:
     async with context.backends.metastore.reading() as tx:
         return await get_instance(tx, context.cards, dag_id, run_id, task_id, map_index)

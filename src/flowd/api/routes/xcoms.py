@@ -9,6 +9,7 @@ from flowd.api.access import ApiRoute
 from flowd.api.context import Context
 from flowd.api.pagination import listing_of, parameters_of
 from flowd.api.schemas.xcoms import XComCollectionResponse, XComResponse, XComValueResponse
+from flowd.api.storable import WholeNumber
 from flowd.db.views.listing import EVERYTHING, Condition, Listing, OneOf
 from flowd.db.views.runs import get_run
 from flowd.db.views.xcoms import XCOMS, get_xcom, list_xcoms
@@ -44,7 +45,7 @@ async def get_xcom_entry(
     dag_run_id: str,
     task_id: str,
     xcom_key: str,
-    map_index: int = UNMAPPED,
+    map_index: WholeNumber = UNMAPPED,
     stringify: bool = False,
 ) -> XComValueResponse:
     """Return an XCom with its value, or with `stringify` the value's JSON text."""

@@ -1,10 +1,12 @@
 """What all shapes have in common."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+
+from flowd.api.storable import is_storable
 
 
 class Shape(BaseModel):
@@ -17,6 +19,13 @@ class Body(BaseModel):
     """A request's body: unknown fields are refused (422)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_stored(cls, given: Any) -> Any:
+        if not is_storable(given):
+            raise ValueError("text must not hold NUL characters or halves of surrogate pairs")
+        return given
 
 
 def _aware(moment: datetime) -> datetime:

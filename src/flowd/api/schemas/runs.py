@@ -122,7 +122,7 @@ class DatesBody(Body):
 
     order_by: str | None = None
     page_limit: int = Field(100, ge=0)
-    page_offset: int = Field(0, ge=0)
+    page_offset: int = Field(0, ge=0, le=2**53)
     run_after_gte: Moment | None = None
     run_after_gt: Moment | None = None
     run_after_lte: Moment | None = None

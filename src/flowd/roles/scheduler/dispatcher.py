@@ -21,7 +21,7 @@ from flowd.roles.loop import Bell, Loop
 log = structlog.get_logger(__name__)
 
 PER_RUN = 256
-"""How many scheduled instances of one run a pass looks at; what is left over is the next pass's."""
+"""How many scheduled instances of one run a pass looks at at the most; what is left over is the next pass's."""
 
 _MOST_RINGS = 500
 _NO_LIMIT = 2**31
@@ -72,7 +72,7 @@ class Dispatcher:
             },
             full_runs=_full_runs(occupancy, by_run),
             full_tasks=_full_tasks(occupancy, by_run),
-            per_run=PER_RUN,
+            per_run=_most_admissible(occupancy),
         )
         if not waiters:
             return []
@@ -130,6 +130,14 @@ def _candidate(waiter: dispatch.Waiter, graph: Graph) -> Candidate:
         max_active_tis_per_dag=task.max_active_tis_per_dag,
         max_active_tis_per_dagrun=task.max_active_tis_per_dagrun,
     )
+
+
+def _most_admissible(occupancy: Occupancy) -> int:
+    """Return how many instances one pass can admit at the most: looking at more would be for nothing."""
+    if any(size < 0 for size in occupancy.pool_sizes.values()):
+        return PER_RUN
+    free = sum(max(0, size - occupancy.slots_by_pool[name]) for name, size in occupancy.pool_sizes.items())
+    return min(PER_RUN, free)
 
 
 def _full_runs(occupancy: Occupancy, graphs: Mapping[RunKey, Graph]) -> set[RunKey]:

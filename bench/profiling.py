@@ -5,21 +5,25 @@ processes. cProfile makes small functions look dearer than they are: compare bef
 """
 
 import cProfile
+import io
 import os
 import pstats
 import signal
 import sys
+import sysconfig
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
 import uvloop
 
+import flowd
 from bench.cluster.backend import Place
 from bench.cluster.cluster import Cluster, join_cluster
 from bench.cluster.node_process import free_port, node_environment
-from bench.cluster.process_tree import CpuSeconds, cpu_seconds
+from bench.cluster.process_tree import cpu_seconds
 from bench.scenarios.scenario import Effort, Scenario
 from flowd.logging_setup import configure_logging
 from flowd.node.node import Node
@@ -67,11 +71,15 @@ class _Profiles:
         for profile in (self._main, *self._others):
             profile.clear()
 
-    def print_stats(self, sort: str, top: int) -> None:
-        stats = pstats.Stats(self._main)
+    def report(self, sort: str, top: int) -> str:
+        """Return the `top` functions by `sort`, of all threads together."""
+        text = io.StringIO()
+        stats = pstats.Stats(self._main, stream=text)
         for profile in self._others:
-            stats.add(profile)
+            if profile.getstats():  # pstats takes none that has seen nothing
+                stats.add(profile)
         stats.sort_stats(sort).print_stats(top)
+        return _short(text.getvalue())
 
 
 class Profiling:
@@ -88,7 +96,7 @@ class Profiling:
         self._port = free_port()
         self._profiles = _Profiles()
         self._error: BaseException | None = None
-        self._used = CpuSeconds(0, 0)
+        self._cpu: dict[str, float] = {}
         self._elapsed = 0.0
 
     def run(self, *, sort: str, top: int) -> None:
@@ -96,7 +104,8 @@ class Profiling:
         home = self._place.folder / "node0"
         environ = node_environment(self._place.environ, home)
         settings = load_settings(environ, {"node.roles": EVERY_ROLE, "api.port": self._port}, folder=self._place.folder)
-        with open(self._log_of(home), "w") as log:
+        home.mkdir(parents=True)
+        with open(home / "node.log", "w") as log:
             configure_logging(level=settings.logs.level, style=settings.logs.format, stream=log)
             threading.Thread(target=self._drive, name="bench driver").start()
             # After the driver, which is not to be profiled.
@@ -105,11 +114,11 @@ class Profiling:
         if self._error is not None:
             raise self._error
         print(
-            f"{self._scenario.dag_id} on {self._place.backend}, under cProfile: {self._elapsed:.2f} s;"
-            f" CPU of the node {self._used.nodes:.2f} s (the driver's included),"
-            f" of keeper and tasks {self._used.children:.2f} s"
+            f"{self._scenario.dag_id} on {self._place.backend}, under cProfile: {self._elapsed:.2f} s. CPU seconds of"
         )
-        self._profiles.print_stats(sort, top)
+        for name, seconds in self._cpu.items():
+            print(f"  {seconds:6.2f}  {name}")
+        print(self._profiles.report(sort, top))
 
     def _drive(self) -> None:
         try:
@@ -122,13 +131,30 @@ class Profiling:
 
     def _exercise(self, cluster: Cluster) -> None:
         self._scenario.warm_up(cluster)
-        before, begun = cpu_seconds(cluster.pids), time.monotonic()
+        before, begun = _cpu_of_parts(cluster.pids), time.monotonic()
         self._profiles.forget()
         self._scenario.measure(cluster, self._effort)
         self._elapsed = time.monotonic() - begun
-        self._used = cpu_seconds(cluster.pids).since(before)
+        self._cpu = {name: used - before.get(name, 0.0) for name, used in _cpu_of_parts(cluster.pids).items()}
 
-    @staticmethod
-    def _log_of(home: Path) -> Path:
-        home.mkdir(parents=True)
-        return home / "node.log"
+
+def _cpu_of_parts(pids: Sequence[int]) -> dict[str, float]:
+    """CPU seconds of each thread of this process that Python knows, and of all its descendants.
+
+    A long-lived thread's outermost function never returns, and so cProfile tells nothing of the time that it spends
+    itself: SQLite's, in the threads of aiosqlite, is seen here alone.
+    """
+    names = {thread.native_id: f"thread {thread.name}" for thread in threading.enumerate()}
+    parts = {
+        names[thread.id]: thread.user_time + thread.system_time
+        for thread in psutil.Process().threads()
+        if thread.id in names
+    }
+    return {**parts, "keeper, fork servers and tasks": cpu_seconds(pids).children}
+
+
+def _short(report: str) -> str:
+    """Leave out the folders that every path begins with."""
+    for place in (sysconfig.get_path("purelib"), sysconfig.get_path("stdlib"), str(Path(flowd.__file__).parent.parent)):
+        report = report.replace(f"{place}/", "")
+    return report

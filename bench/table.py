@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.figure import Failure, Figure, Limit, Unit, compare
 
+_STEPS = ("advance", "admit", "claim", "execute")
 _SPACED = {Unit.MILLISECONDS, Unit.MEBIBYTES, Unit.PERCENT_OF_CORE}
 
 
@@ -30,18 +31,13 @@ def figures_table(figures: Sequence[Figure], limits: Mapping[str, Limit]) -> str
 
 def details_table(figures: Sequence[Figure]) -> str:
     """Return where the time and the CPU of a task went, as medians in milliseconds; "" where no figure knows it."""
-    rows: list[tuple[str, ...]] = [
-        ("scenario", "backend", "CPU of nodes", "of children", "advance", "admit", "claim", "execute")
-    ]
+    rows: list[tuple[str, ...]] = [("ms a task", "backend", "CPU of nodes", "CPU of children", *_STEPS)]
     for figure in figures:
         if "step_ms" in figure.detail:
             cpu, steps = figure.detail["cpu_ms_per_task"], figure.detail["step_ms"]
-            numbers = (
-                cpu["nodes"],
-                cpu["children"],
-                *(steps[name] for name in ("advance", "admit", "claim", "execute")),
-            )
-            rows.append((figure.scenario, figure.backend, *(f"{number:,.2f}" for number in numbers)))
+            numbers = (cpu["nodes"], cpu["children"], *(steps.get(step) for step in _STEPS))
+            shown = ("" if number is None else f"{number:,.2f}" for number in numbers)
+            rows.append((figure.scenario, figure.backend, *shown))
     return _aligned(rows) if len(rows) > 1 else ""
 
 

@@ -1,10 +1,12 @@
 """Processes started and reaped per second, by a small Python that does nothing else. Run as a script:
 
-python -I process_rates.py spawn|fork|cold IN_FLIGHT SECONDS
+python -I process_rates.py spawn|fork|cold IN_FLIGHT SECONDS [MODULE,...]
 
-It imports the standard library alone, and as little of it as it can: a fork costs what its parent has in memory.
+It imports the standard library alone, as little of it as it can, and MODULE,...: a fork costs what its parent has in
+memory.
 """
 
+import importlib
 import os
 import select
 import sys
@@ -60,4 +62,6 @@ def rate(start: Callable[[], int], *, in_flight: int, seconds: float) -> float:
 
 
 if __name__ == "__main__":
+    for module in sys.argv[4].split(",") if len(sys.argv) > 4 else ():
+        importlib.import_module(module)
     print(rate(KINDS[sys.argv[1]], in_flight=int(sys.argv[2]), seconds=float(sys.argv[3])))

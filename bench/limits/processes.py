@@ -11,27 +11,40 @@ from bench.figure import Limit, Unit
 IN_FLIGHT = 8
 """As many as the workers of the scenarios run at a time."""
 
+SDK = "flowd.operators.decorators,flowd.operators.bash,flowd.sdk.dag"
+"""What `from flowd import DAG, BashOperator, task` loads."""
+
 _SCRIPT = Path(__file__).with_name("process_rates.py")
 _MIB = 1024 * 1024
 
 
 def process_limits(seconds: float, slices: int) -> list[Limit]:
     """Measure each kind of start for `slices` times `seconds`."""
+    spawn, fork = "raw spawn of `bash -c true`", "raw fork of a small warm Python"
+    heavy = "raw fork of a Python that has imported what a DAG file imports"
+    many = f"{IN_FLIGHT} in flight"
+    rates = (
+        ("spawn", f"{spawn}, {many}", ("spawn", IN_FLIGHT)),
+        ("fork", f"{fork}, {many}", ("fork", IN_FLIGHT)),
+        ("fork_sdk", f"{heavy}, {many}", ("fork", IN_FLIGHT, SDK)),
+        ("cold", f"raw `python3 -c pass`, {many}", ("cold", IN_FLIGHT)),
+        ("spawn_alone", f"{spawn}, one at a time", ("spawn", 1)),
+        ("fork_alone", f"{fork}, one at a time", ("fork", 1)),
+    )
     return [
-        _rate("spawn", "spawn", f"raw spawn of `bash -c true`, {IN_FLIGHT} in flight", IN_FLIGHT, seconds, slices),
-        _rate("fork", "fork", f"raw fork of a small warm Python, {IN_FLIGHT} in flight", IN_FLIGHT, seconds, slices),
-        _rate("cold", "cold", f"raw `python3 -c pass`, {IN_FLIGHT} in flight", IN_FLIGHT, seconds, slices),
-        _rate("spawn_alone", "spawn", "raw spawn of `bash -c true`, one at a time", 1, seconds, slices),
-        _rate("fork_alone", "fork", "raw fork of a small warm Python, one at a time", 1, seconds, slices),
+        *(
+            Limit(name=name, words=words, unit=Unit.PER_SECOND, values=_rates(what, seconds, slices))
+            for name, words, what in rates
+        ),
         Limit(name="bare_python", words="PSS of an idle python3", unit=Unit.MEBIBYTES, values=(_bare_python_mib(),)),
         Limit(name="core", words="one core", unit=Unit.PERCENT_OF_CORE, values=(100.0,)),
     ]
 
 
-def _rate(name: str, kind: str, words: str, in_flight: int, seconds: float, slices: int) -> Limit:
-    command = [sys.executable, "-I", str(_SCRIPT), kind, str(in_flight), str(seconds)]
-    values = [float(subprocess.check_output(command)) for _ in range(slices)]
-    return Limit(name=name, words=words, unit=Unit.PER_SECOND, values=tuple(values))
+def _rates(what: tuple[str | int, ...], seconds: float, slices: int) -> tuple[float, ...]:
+    kind, in_flight, *modules = map(str, what)
+    command = [sys.executable, "-I", str(_SCRIPT), kind, in_flight, str(seconds), *modules]
+    return tuple(float(subprocess.check_output(command)) for _ in range(slices))
 
 
 def _bare_python_mib() -> float:

@@ -33,6 +33,6 @@ SCENARIOS: Scenarios = {
         tasks=500,
         words="Python no-ops, 500 at once",
         unit=Unit.PER_SECOND,
-        against=("fork",),
+        against=("fork", "fork_sdk"),
     ),
 }

@@ -11,6 +11,8 @@ from flowd.db.engine import Metastore
 from flowd.domain.errors import MetastoreUnavailable
 from tests.api.cluster import Cluster
 
+JSON = {"Content-Type": "application/json"}
+
 
 @pytest.mark.parametrize("path", ["/livez", "/api/v2/dags", "/login", "/static/flowd.css", "/nowhere"])
 async def test_every_answer_has_the_strict_headers_and_an_id(cluster: Cluster, path: str) -> None:
@@ -102,6 +104,8 @@ async def test_a_url_that_no_database_can_be_asked_about_is_400(either: Cluster,
         "dags/etl/dagRuns/one/taskInstances/load/tries/99999999999",
         "dags/etl/dagRuns/one/taskInstances/load/logs/1?map_index=99999999999",
         "dags/~/dagRuns?dag_version=99999999999",
+        "dags/~/dagRuns?dag_version=1.5",
+        "dags/~/dagRuns?duration_gte=1.5",
         f"dags?offset={10**30}",
     ],
 )
@@ -115,7 +119,7 @@ async def test_a_number_that_no_column_holds_is_no_failure_of_ours(either: Clust
 async def test_text_that_cannot_be_stored_is_422(either: Cluster, text: str) -> None:
     body = f'{{"logical_date": null, "conf": {{"k": ["{text}"]}}}}'
 
-    answer = await either.user.post("/api/v2/dags/etl/dagRuns", content=body.encode())
+    answer = await either.user.post("/api/v2/dags/etl/dagRuns", content=body.encode(), headers=JSON)
 
     assert answer.status_code == 422, answer.text
     assert "NUL characters" in answer.json()["detail"][0]["msg"]

@@ -176,8 +176,9 @@ class LedgerSite:
         """Run everything that can run to its end and return the tasks in the order of their claims."""
         order: list[str] = []
         while True:
+            while await self.wait_ender.step() is True:
+                pass
             await self.settle()
-            await self.wait_ender.step()
             claims = await self.worker().claim_next(["default"], 100)
             if not claims and not await self.dispatcher.step():
                 return order

@@ -71,7 +71,7 @@ class NodeProcess:
         with open(self.home / "node.log", "ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "flowd.cli", "run", "--roles", self.roles, "--port", str(self.port)],
-                env=self._environment(),
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -137,7 +137,8 @@ class NodeProcess:
         self.process.send_signal(number)
         self.process.wait(10)
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return what the process is started with: nothing of flowd's from the environment of the tests."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOWD_")}
         return {
             **kept,

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from flowd.api.dashboard.pages import Page, error_page, is_page
 from flowd.api.login import TooManyAttempts
+from flowd.api.storable import is_storable
 from flowd.domain.errors import (
     Conflict,
     FlowdError,
@@ -83,8 +84,16 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if is_page(request):
         return error_page(request, Page(status=422, detail="The form is not filled in as wanted."))
-    found = [{key: value for key, value in one.items() if key not in ("url", "ctx")} for one in error.errors()]
+    found = [
+        {key: _shown(value) if key == "input" else value for key, value in one.items() if key not in ("url", "ctx")}
+        for one in error.errors()
+    ]
     return JSONResponse({"detail": jsonable_encoder(found)}, 422)
+
+
+def _shown(found: Any) -> Any:
+    # Halves of surrogate pairs cannot be written as UTF-8, so not even in an error.
+    return found if is_storable(found) else None
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

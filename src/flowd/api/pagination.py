@@ -26,8 +26,8 @@ from flowd.domain.errors import InvalidInput
 from flowd.domain.states import TaskState
 
 DEFAULT_LIMIT = 50
-LARGEST_NUMBER = 2**53
-"""What no database takes for an overflow, and what JSON can say exactly."""
+LARGEST_NUMBER = 2**31 - 1
+"""What every INTEGER column can be compared with."""
 
 NO_STATE = frozenset({"none", "null", "no_status", ""})
 """How clients spell the state of what has none."""
@@ -100,7 +100,9 @@ def parameters_of(view: View) -> dict[str, Any]:
             case FieldKind.FLAG:
                 described.append(_parameter(name, {"type": "boolean"}))
             case FieldKind.NUMBER:
-                described.append(_parameter(name, {"type": "array", "items": {"type": "number"}}))
+                described.append(_parameter(name, {"type": "array", "items": {"type": "integer"}}))
+                described += [_parameter(f"{name}_{end}", {"type": "integer"}) for end in Comparison]
+            case FieldKind.SECONDS:
                 described += [_parameter(f"{name}_{end}", {"type": "number"}) for end in Comparison]
             case FieldKind.MOMENT:
                 moment = {"type": "string", "format": "date-time"}
@@ -121,6 +123,8 @@ def _conditions(params: QueryParams, name: str, field: Field) -> list[Condition]
         case FieldKind.NUMBER:
             exact = tuple(_number(name, text) for text in params.getlist(name))
             return ([OneOf(name, exact)] if exact else []) + _bounds(params, name, _number)
+        case FieldKind.SECONDS:
+            return _bounds(params, name, _seconds)
         case FieldKind.MOMENT:
             return _bounds(params, name, _moment)
 
@@ -170,14 +174,22 @@ def _flag(name: str, text: str) -> bool:
     return _TRUTH[text.lower()]
 
 
-def _number(name: str, text: str) -> float:
+def _number(name: str, text: str) -> int:
+    value = _seconds(name, text)
+    if not value.is_integer():
+        raise invalid(("query", name), "Input should be a whole number", text, "int_parsing")
+    return int(value)
+
+
+def _seconds(name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError as error:
         raise invalid(("query", name), "Input should be a valid number", text, "float_parsing") from error
+    # Written so that NaN is refused too: it is not within any limit.
     if not abs(value) <= LARGEST_NUMBER:
         raise invalid(("query", name), f"Input should lie within {LARGEST_NUMBER} of 0", text, "finite_number")
-    return int(value) if value.is_integer() else value
+    return value
 
 
 def _moment(name: str, text: str) -> datetime:

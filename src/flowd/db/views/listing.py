@@ -21,10 +21,11 @@ EVERYTHING = "~"
 
 
 class FieldKind(StrEnum):
-    """What a field holds, and so how it may be filtered."""
+    """What a field holds, and so how it may be filtered; a number is whole, seconds need not be."""
 
     TEXT = "text"
     NUMBER = "number"
+    SECONDS = "seconds"
     MOMENT = "moment"
     FLAG = "flag"
 

@@ -59,7 +59,7 @@ RUNS = View(
         "run_after": Field(dag_run.c.run_after, FieldKind.MOMENT),
         "start_date": Field(dag_run.c.started_at, FieldKind.MOMENT),
         "end_date": Field(dag_run.c.ended_at, FieldKind.MOMENT),
-        "duration": Field(_DURATION, FieldKind.NUMBER),
+        "duration": Field(_DURATION, FieldKind.SECONDS),
     },
     key=dag_run.c.id,
     order_by=(Order("id"),),

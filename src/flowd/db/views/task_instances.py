@@ -73,7 +73,7 @@ INSTANCES = View(
         "start_date": Field(_T.started_at, FieldKind.MOMENT),
         "end_date": Field(_T.ended_at, FieldKind.MOMENT),
         "queued_dttm": Field(_T.queued_at, FieldKind.MOMENT),
-        "duration": Field(_DURATION, FieldKind.NUMBER),
+        "duration": Field(_DURATION, FieldKind.SECONDS),
     },
     key=_T.id,
     order_by=(Order("map_index"), Order("id")),

@@ -32,7 +32,7 @@ class WaitEnder:
         self._news = news
 
     async def step(self) -> bool | timedelta:
-        """End the waits that are over; answer how long none will be."""
+        """End the waits that are over; answer how long none will be, True where that is not yet known."""
         async with self._metastore.reading() as tx:
             moment, now = await waiting.next_moment(tx), await tx.now()
             restarting = await restart.restarting_over(tx, limit=_MOST)
@@ -40,6 +40,8 @@ class WaitEnder:
             async with self._metastore.transaction() as tx:
                 runs = await restart.release(tx, restarting)
             self._news(runs)
+            if runs:
+                return True
         if moment is None:
             return False
         if moment > now:

@@ -1,0 +1,103 @@
+"""One embedded node: how it starts, drains, dies and comes back."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.acceptance.conftest import MakeNode
+from tests.support.node_process import NodeProcess, eventually
+
+
+def waiting_run(node: NodeProcess) -> str:
+    """Start the task that waits for a file, and return its run once the task says that it waits."""
+    run = node.trigger("waiting")
+    eventually(lambda: "waiting" in _events(node, run), "the task to wait")
+    return run
+
+
+def _events(node: NodeProcess, run: str, number: int = 1) -> list[str]:
+    answer = node.request("GET", f"/api/v2/dags/waiting/dagRuns/{run}/taskInstances/wait/logs/{number}")
+    return [line["event"] for line in answer.json().get("content", [])] if answer.status_code == 200 else []
+
+
+def _task(node: NodeProcess, run: str) -> tuple[str, int]:
+    answer = node.get(f"/api/v2/dags/waiting/dagRuns/{run}/taskInstances/wait")
+    return str(answer["state"]), int(answer["try_number"])
+
+
+def test_a_drain_waits_for_what_runs_and_takes_nothing_new(make_node: MakeNode, journal: Path) -> None:
+    node = make_node("alone")
+    run = waiting_run(node)
+
+    assert node.process is not None
+    node.process.terminate()
+    eventually(lambda: node.request("GET", "/readyz").status_code == 503, "the node to say that it is not ready")
+    late = node.trigger("repairable")
+    Path(f"{journal}.go").touch()
+
+    assert node.process.wait(20) == 0
+    node.start()
+    assert node.run_state("waiting", run) == "success"
+    assert _task(node, run) == ("success", 1)
+    eventually(lambda: node.run_state("repairable", late) == "failed", "the run that came during the drain to run")
+
+
+def test_a_second_signal_stops_at_once_and_the_task_is_tried_again_with_no_retry_used(
+    make_node: MakeNode, journal: Path
+) -> None:
+    node = make_node("alone")
+    run = waiting_run(node)
+
+    assert node.process is not None
+    node.process.terminate()
+    eventually(lambda: "draining" in node.log, "the drain to begin")
+    node.process.send_signal(signal.SIGINT)
+    assert node.process.wait(20) == 0
+    node.start()
+    eventually(lambda: _task(node, run) == ("running", 2), "the second try")
+    Path(f"{journal}.go").touch()
+
+    eventually(lambda: node.run_state("waiting", run) == "success", "the run to succeed")
+
+
+def test_a_killed_node_takes_its_tasks_with_it_and_its_successor_does_not_wait_for_the_lease(
+    make_node: MakeNode, journal: Path
+) -> None:
+    node = make_node("alone", FLOWD__WORKER__LEASE="600s", FLOWD__WORKER__HEARTBEAT="1s")
+    run = waiting_run(node)
+
+    node.kill()
+    path = f"until test -e {journal}.go"
+    eventually(lambda: subprocess.run(["pgrep", "-f", path], check=False).returncode == 1, "its task to die", 5)
+    node.start()
+    eventually(lambda: _task(node, run) == ("running", 2), "the second try, long before the lease ends")
+    Path(f"{journal}.go").touch()
+
+    eventually(lambda: node.run_state("waiting", run) == "success", "the run to succeed")
+
+
+def test_a_running_task_that_is_cleared_is_killed_before_it_runs_again(make_node: MakeNode, journal: Path) -> None:
+    node = make_node("alone")
+    run = waiting_run(node)
+
+    body = {"dry_run": False, "task_ids": ["wait"], "dag_run_id": run, "only_failed": False}
+    node.post("/api/v2/dags/waiting/clearTaskInstances", body)
+    eventually(lambda: _task(node, run) == ("running", 2), "the second try")
+
+    found = subprocess.run(["pgrep", "-fc", "until test -e"], capture_output=True, text=True, check=False)
+    assert int(found.stdout) == 1, "two tries of one task run at the same time"
+    Path(f"{journal}.go").touch()
+    eventually(lambda: node.run_state("waiting", run) == "success", "the run to succeed")
+
+
+def test_a_second_scheduler_on_one_sqlite_file_is_refused_and_says_what_to_do(make_node: MakeNode) -> None:
+    node = make_node("alone")
+
+    second = NodeProcess(home=node.home, roles="scheduler", environ=node.environ)
+    command = [sys.executable, "-m", "flowd.cli", "run", "--roles", "scheduler"]
+    ended = subprocess.run(command, env=second.environment(), capture_output=True, text=True, timeout=30, check=False)
+
+    assert ended.returncode == 78
+    assert "another process schedules on" in ended.stderr
+    assert "--roles api,worker" in ended.stderr

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
+
+import psutil
 
 from bench.cluster.backend import Backend, open_place
 from bench.cluster.cluster import start_cluster
@@ -14,6 +17,9 @@ from bench.scenarios.catalogue import SCENARIOS
 from bench.scenarios.scenario import Effort
 
 LIMIT_SECONDS = 0.7
+
+BROKEN = (WaitedInVain, RuntimeError, OSError, HTTPException, psutil.Error)
+"""What a scenario raises whose run does not succeed, or whose node does not answer or has died."""
 
 
 def run_suite(
@@ -29,12 +35,19 @@ def run_suite(
     for backend in backends:
         say(f"{backend}: starting nodes")
         dags = sorted({SCENARIOS[name].dag_id for name in names})
-        with open_place(backend, folder / backend) as place, start_cluster(place, dags) as cluster:
-            for name in names:
-                say(f"{backend}: {name}")
-                try:
-                    SCENARIOS[name].warm_up(cluster)
-                    figures += SCENARIOS[name].measure(cluster, effort)
-                except (WaitedInVain, RuntimeError) as error:
-                    failures.append(Failure(scenario=name, backend=backend, reason=str(error)))
+        try:
+            with open_place(backend, folder / backend) as place, start_cluster(place, dags) as cluster:
+                for name in names:
+                    say(f"{backend}: {name}")
+                    try:
+                        SCENARIOS[name].warm_up(cluster)
+                        figures += SCENARIOS[name].measure(cluster, effort)
+                    except BROKEN as error:
+                        failures.append(Failure(scenario=name, backend=backend, reason=_reason(error)))
+        except BROKEN as error:
+            failures.append(Failure(scenario="the cluster", backend=backend, reason=_reason(error)))
     return Record(at=at, machine=machine, limits=limits, figures=figures, failures=failures)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -78,7 +78,9 @@ async def test_a_name_or_a_date_that_is_taken_is_a_conflict(site: LedgerSite, se
     await site.put(ETL)
     await site.trigger(run_id="mine", logical_date=NOW)
 
-    with pytest.raises(Conflict, match=r"^DAG 'etl' has a run with the id '.*' already$"):
+    with pytest.raises(
+        Conflict, match=r"^DAG 'etl' has a run with the id '.*'( or logical date 2026-01-01T12:00:00\+00:00)? already$"
+    ):
         await site.trigger(**second)
 
     assert len(await site.rows("SELECT id FROM dag_run")) == 1
@@ -93,7 +95,7 @@ async def test_a_name_or_a_date_that_is_taken_is_a_conflict(site: LedgerSite, se
         ({"run_id": "a\n"}, "^the run id 'a.n' has other characters"),
         ({"conf": {"a": object()}}, "^conf is not a JSON object: "),
         ({"conf": {"a": float("nan")}}, "^conf is not a JSON object: "),
-        ({"conf": {"a": "x" * 2**20}}, "^conf has 1048587 bytes of JSON; wanted at most 1048576$"),
+        ({"conf": {"a": "x" * 2**20}}, "^conf has 1048585 bytes of JSON; wanted at most 1048576$"),
     ],
     ids=["empty", "long", "slash", "newline", "object", "nan", "huge"],
 )

@@ -26,7 +26,7 @@ Seen = TypeVar("Seen")
 
 
 def eventually(look: Callable[[], Seen], what: str, seconds: float = 30.0) -> Seen:
-    """Return what `look` sees once that is true, for what happens in other processes; fail with `what` it waited for."""
+    """Return what `look` sees in other processes once that is true; fail with `what` it waited for in vain."""
     deadline = time.monotonic() + seconds
     while True:
         seen = look()

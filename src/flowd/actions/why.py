@@ -43,6 +43,9 @@ async def why(
             case TaskState.QUEUED:
                 queue = graph.tasks[task_id].queue
                 reasons.append(f"try {instance.try_number} is in queue {queue!r} and no worker has claimed it yet")
+            case TaskState.RESTARTING if instance.held_until is not None:
+                until = instance.held_until.isoformat()
+                reasons.append(f"it restarts when its old process is dead: when its worker says so, or at {until}")
             case _ if instance.not_before is not None:
                 reasons.append(f"it waits ({state}) until {instance.not_before.isoformat()}")
             case _:
@@ -63,7 +66,9 @@ async def _of_the_run(tx: Transaction, run: DagRun, graph: Graph) -> list[str]:
     if run.state is RunState.QUEUED:
         running = (await advance.running_by_dag(tx)).get(run.dag_id, 0)
         limit = graph.dag.max_active_runs
-        if limit and running >= limit:
+        if run.run_after > await tx.now():
+            reasons.append(f"its run is queued: it is not to start before {run.run_after.isoformat()}")
+        elif limit and running >= limit:
             reasons.append(f"its run is queued: {running} runs of the DAG are running, and max_active_runs is {limit}")
         else:
             reasons.append("its run is queued: no scheduler has started it yet")

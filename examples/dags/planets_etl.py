@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS quarantine (day TEXT, line INTEGER, planet TEXT, reas
 INSERT_POSITION = """
 INSERT INTO position VALUES (:day, :hour, :planet, :x, :y, :z, :light_minutes, :elongation, :visible)
 """
+SELECT_NOON = "SELECT * FROM position WHERE day = ? AND hour = 12 ORDER BY x * x + y * y"
 INSERT_QUARANTINE = "INSERT INTO quarantine VALUES (:day, :line, :planet, :reason)"
 
 Row = dict[str, Any]
@@ -101,10 +102,10 @@ def report(days: int, ds: str) -> str:
     folder = output_folder()
     with closing(sqlite3.connect(folder / "planets.db", timeout=30)) as database:
         database.row_factory = sqlite3.Row
-        noon = [dict(row) for row in database.execute("SELECT * FROM position WHERE day = ? AND hour = 12", (ds,))]
+        noon = [dict(row) for row in database.execute(SELECT_NOON, (ds,))]
         bad = database.execute("SELECT count(*) FROM quarantine WHERE day = ?", (ds,)).fetchone()[0]
     path = folder / f"planets-{ds}.svg"
-    path.write_text(draw(ds, sorted(noon, key=lambda row: row["x"] ** 2 + row["y"] ** 2), bad))
+    path.write_text(draw(ds, noon, bad))
     print(f"{path}: {len(noon)} planets, {bad} bad rows left out; {days} days in the database")
     return str(path)
 

@@ -20,7 +20,7 @@ from tests.support.node_process import ADMIN_PASSWORD, SECRETS, NodeProcess, eve
 RUNNABLE = [page for page in PAGES if any(block.info == "sh run" for block in blocks(page))]
 DAGS = [block for page in PAGES for block in blocks(page) if block.info == "python dag"]
 MARK = "--- end of block {} ---"
-PAGE_SECONDS = 60
+PAGE_SECONDS = 40
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ def test_the_first_minute_ends_with_green_runs_and_a_login_link(
     def lines() -> list[str]:
         return (tmp_path / "printed").read_text().splitlines()
 
-    eventually(lambda: started.poll() is not None or "/login?token=" in "".join(lines()), "the login link", 50)
+    eventually(lambda: started.poll() is not None or "/login?token=" in "".join(lines()), "the login link", 40)
 
     rows = [line.split() for line in lines() if line.endswith(tuple("0123456789")) and "/" not in line]
     assert [(row[0], row[1]) for row in rows] == [(dag_of(file).dag_id, "success") for file in FILES]

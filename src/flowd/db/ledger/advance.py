@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flowd.db.engine import Transaction
-from flowd.db.ledger.read import INSTANCE_COLUMNS, TALLY_COLUMNS, as_json, instance_of, tally_of
+from flowd.db.ledger.read import INSTANCE_COLUMNS, LIVE_RUN, TALLY_COLUMNS, as_json, instance_of, tally_of
 from flowd.db.moments import to_db
 from flowd.domain.dag_run import DagRun
 from flowd.domain.ids import DagId, InstanceKey, RunId, RunKey, TaskId
@@ -69,8 +69,8 @@ async def queued_runs(tx: Transaction, *, per_dag: int) -> list[tuple[RunKey, Da
         "SELECT id, dag_id FROM (SELECT d.id, d.dag_id,"
         " ROW_NUMBER() OVER (PARTITION BY d.dag_id ORDER BY d.id) AS place"
         " FROM dag_run d JOIN dag g ON g.dag_id = d.dag_id"
-        f" WHERE d.state = 'queued' AND d.run_after <= {tx.dialect.now} AND NOT g.is_paused) AS waiting"
-        " WHERE place <= :per_dag ORDER BY id",
+        f" WHERE d.{LIVE_RUN} AND d.state = 'queued' AND d.run_after <= {tx.dialect.now} AND NOT g.is_paused)"
+        " AS waiting WHERE place <= :per_dag ORDER BY id",
         {"per_dag": per_dag},
     )
     return [(RunKey(key), DagId(dag_id)) for key, dag_id in rows]
@@ -88,7 +88,9 @@ async def lock_dags(tx: Transaction, dag_ids: Iterable[DagId]) -> dict[DagId, bo
 
 async def running_by_dag(tx: Transaction) -> dict[DagId, int]:
     """Return how many runs of each DAG are running."""
-    rows = await tx.execute("SELECT dag_id, COUNT(*) FROM dag_run WHERE state = 'running' GROUP BY dag_id")
+    rows = await tx.execute(
+        f"SELECT dag_id, COUNT(*) FROM dag_run WHERE {LIVE_RUN} AND state = 'running' GROUP BY dag_id"
+    )
     return {DagId(dag_id): count for dag_id, count in rows}
 
 

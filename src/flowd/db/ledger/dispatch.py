@@ -9,7 +9,7 @@ from datetime import timedelta
 from flowd.db.dialect import Kind
 from flowd.db.engine import Transaction
 from flowd.db.ledger import read
-from flowd.db.ledger.read import INSTANCE_COLUMNS, as_json, instance_of
+from flowd.db.ledger.read import INSTANCE_COLUMNS, LIVE_RUN, as_json, instance_of
 from flowd.domain.admission import Occupancy
 from flowd.domain.ids import DagId, InstanceKey, RunKey, TaskId
 from flowd.domain.task_instance import TaskInstance
@@ -47,8 +47,9 @@ async def occupancy(tx: Transaction, pool_sizes: Mapping[str, int]) -> tuple[Occ
     """Return what queued and running instances hold, and the DAG version of each run that holds something."""
     rows = await tx.execute(
         "SELECT t.pool, t.dag_id, t.run, t.task_id, t.pool_slots, COUNT(*), MIN(d.dag_version)"
-        " FROM task_instance t JOIN dag_run d ON d.id = t.run WHERE t.state IN ('queued', 'running')"
-        " GROUP BY t.pool, t.dag_id, t.run, t.task_id, t.pool_slots"
+        # Only live runs hold anything, and to say so keeps the join from reading those that have ended.
+        f" FROM task_instance t LEFT JOIN dag_run d ON d.id = t.run AND d.{LIVE_RUN}"
+        " WHERE t.state IN ('queued', 'running') GROUP BY t.pool, t.dag_id, t.run, t.task_id, t.pool_slots"
     )
     held = Occupancy(pool_sizes=pool_sizes, slots_by_pool=Counter())
     versions: dict[RunKey, int] = {}
@@ -58,7 +59,8 @@ async def occupancy(tx: Transaction, pool_sizes: Mapping[str, int]) -> tuple[Occ
         held.tasks_by_run[RunKey(run)] += tasks
         held.tasks_by_dag_task[DagId(dag_id), TaskId(task_id)] += tasks
         held.tasks_by_run_task[RunKey(run), TaskId(task_id)] += tasks
-        versions[RunKey(run)] = version
+        if version is not None:
+            versions[RunKey(run)] = version
     return held, versions
 
 
@@ -92,7 +94,8 @@ async def waiters(
     rows = await tx.execute(
         f"SELECT {INSTANCE_COLUMNS}, d.dag_version, t.pool, t.pool_slots, t.priority"
         f" FROM dag_run d JOIN dag g ON g.dag_id = d.dag_id {join}"
-        f" WHERE d.state = 'running' AND NOT g.is_paused AND d.id NOT IN {tx.dialect.keys('full_runs')}{lock}",
+        f" WHERE d.{LIVE_RUN} AND d.state = 'running' AND NOT g.is_paused"
+        f" AND d.id NOT IN {tx.dialect.keys('full_runs')}{lock}",
         {
             "free": as_json([{"pool": pool, "slots": slots} for pool, slots in free_slots.items()]),
             "full_runs": json.dumps(sorted(full_runs)),

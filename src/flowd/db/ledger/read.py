@@ -25,6 +25,9 @@ RUN_COLUMNS = (
     " d.run_after, d.started_at, d.ended_at, d.timeout_at, d.has_news"
 )
 
+LIVE_RUN = "state IN ('queued', 'running')"
+"""The condition of the index of live runs, word for word: SQLite uses a partial index only where it finds it again."""
+
 
 async def instances(
     tx: Transaction, keys: Sequence[InstanceKey], *, lock: bool = True

@@ -36,7 +36,11 @@ async def select_runs(
     future: bool,
 ) -> list[RunKey]:
     """Return the runs meant: one by its id, with those before or after it by date, or all between two logical dates."""
-    if run_id is not None:
+    if run_id is not None and not past and not future:
+        rows = await tx.execute(
+            "SELECT id FROM dag_run WHERE dag_id = :dag_id AND run_id = :run_id", {"dag_id": dag_id, "run_id": run_id}
+        )
+    elif run_id is not None:
         sides = [" OR d.run_after < o.run_after"] if past else []
         sides += [" OR d.run_after > o.run_after"] if future else []
         rows = await tx.execute(

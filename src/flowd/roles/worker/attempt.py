@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
+from flowd.child.keeper.log_pump import event_line
 from flowd.child.keeper_client import Keeper, KeeperDied, RunningTree
 from flowd.child.launch import Call, Ended, EndedBy, Launch, Script
 from flowd.child.leftovers import kill_marked
@@ -135,6 +137,8 @@ class Attempt:
             seconds_of_cpu=round(ended.cpu_seconds, 3),
             **({"error": verdict.measured.error} if verdict.measured.error else {}),
         )
+        if verdict.measured.error is not None:
+            await asyncio.to_thread(self._append_to_log, verdict.measured.error)
         await self._bench.reporter.report(
             Report(
                 instance=assignment.instance,
@@ -143,6 +147,22 @@ class Attempt:
                 measured=verdict.measured,
                 returned=verdict.returned,
             )
+        )
+
+    def _append_to_log(self, text: str) -> None:
+        """Say in the task's own log what flowd knows of its end; a log that cannot be written has been reported."""
+        with suppress(OSError), open(self._log_path(), "ab") as file:
+            file.write(event_line(text))
+
+    def _log_path(self) -> Path:
+        assignment = self.claimed.assignment
+        return log_path(
+            self._bench.logs,
+            assignment.dag_id,
+            assignment.run_id,
+            assignment.task_id,
+            assignment.map_index,
+            assignment.try_number,
         )
 
     def _kill(self, reason: str, *, immediately: bool) -> None:
@@ -158,19 +178,11 @@ class Attempt:
         else:
             root = await bench.bundles.path(assignment.bundle)
             program, cwd = self._call(root), None
-        path = log_path(
-            bench.logs,
-            assignment.dag_id,
-            assignment.run_id,
-            assignment.task_id,
-            assignment.map_index,
-            assignment.try_number,
-        )
         timeout = assignment.execution_timeout
         return Launch(
             program=program,
             env=task_environment(bench.environ, self.claimed),
-            log=str(path),
+            log=str(self._log_path()),
             cwd=cwd,
             timeout_seconds=timeout.total_seconds() if timeout is not None else None,
             fence_at_ns=self._fence_at_ns if bench.is_strictly_fenced else None,

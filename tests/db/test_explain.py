@@ -1,0 +1,205 @@
+"""The hot statements: whatever history has piled up, each reads live rows by an index, and never the whole table."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flowd.actions.clear_tasks import clear_run
+from flowd.clock import SystemClock
+from flowd.db import schedules
+from flowd.db.ledger import advance, claims, dispatch, lease
+from flowd.db.ledger.claims import Bid
+from flowd.db.tables import dag, dag_run, task_instance
+from flowd.domain.lease import LeaseWatch
+from flowd.domain.retry import RetryPolicy
+from flowd.domain.task_events import Failed
+from flowd.domain.timetable import CronDataIntervalTimetable
+from flowd.roles.scheduler.rescuer import Rescuer
+from tests.support.ledger_site import LEASE, POLL, LedgerSite, token_of
+from tests.support.query_plans import accesses, recorded
+from tests.support.specs import a_dag, a_task
+
+RUNS, TASKS, DAGS = 10_000, 2, 1_000
+HISTORY = ("dag_run", "task_instance")
+LIVE_INDEXES = {
+    index.name
+    for table in (dag, dag_run, task_instance)
+    for index in table.indexes
+    if index.dialect_options["postgresql"]["where"] is not None
+}
+KEYS = {
+    "rowid",
+    "pk_dag_run",
+    "pk_task_instance",
+    "uq_dag_run_dag_id_run_id",
+    "uq_dag_run_dag_id_logical_date",
+    "uq_dag_run_dag_id_idempotency_key",
+    "uq_task_instance_run_task_id_map_index",
+}
+
+AFTER_A_WHILE = {"what is due", "messages to ring again", "expired leases", "restarts that may begin"}
+
+_NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :most)"
+
+
+async def pile_up_history(site: LedgerSite) -> None:
+    """Write RUNS finished runs of TASKS finished tasks each, and DAGS that are never due."""
+    async with site.metastore.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO dag_run (dag_id, run_id, dag_version, bundle, state, version, unfinished, run_type,"
+            f" triggered_by, conf, run_after, logical_date, queued_at, ended_at) {_NUMBERS}"
+            " SELECT 'etl', 'old' || n, (SELECT version FROM dag WHERE dag_id = 'etl'), 'b', 'success', 2, 0, 'manual',"
+            " 'cli', '{}', n, n, n, n FROM numbers",
+            {"most": RUNS},
+        )
+        await tx.execute(
+            "INSERT INTO task_instance (run, dag_id, task_id, map_index, state, version, try_number, max_tries,"
+            f" operator, pool, pool_slots, priority, queue, worker) {_NUMBERS}"
+            " SELECT d.id, 'etl', 't' || n, -1, 'success', 4, 1, 0, 'BashOperator', 'default_pool', 1, 1, 'default',"
+            " 'worker1' FROM dag_run d CROSS JOIN numbers WHERE d.run_id LIKE 'old%'",
+            {"most": TASKS},
+        )
+
+        await tx.execute(
+            "INSERT INTO dag (dag_id, file, version, bundle, is_paused, is_active, first_seen_at, parsed_at,"
+            f" parse_seconds) {_NUMBERS} SELECT 'dag' || n, 'f', (SELECT version FROM dag WHERE dag_id = 'etl'), 'b',"
+            " is_paused, is_active, 0, 0, 0 FROM numbers CROSS JOIN dag WHERE dag_id = 'etl'",
+            {"most": DAGS},
+        )
+
+
+async def analyse(site: LedgerSite) -> None:
+    async with site.metastore.transaction() as tx:
+        await tx.execute("ANALYZE")
+
+
+def _daily(**fields: Any) -> Any:
+    day = timedelta(days=1)
+    return a_dag(
+        *(a_task(f"t{n}", retry=RetryPolicy(retries=1)) for n in range(1, 10)),
+        a_task("end", after=["t1"], depends_on_past=True),
+        timetable=CronDataIntervalTimetable("0 0 * * *", "UTC"),
+        start_date=datetime.now(UTC) - 5 * day,
+        catchup=True,
+        dagrun_timeout=day,
+        **fields,
+    )
+
+
+async def offenders(
+    site: LedgerSite, act: Callable[[], Awaitable[object]], *, tables: Sequence[str] = HISTORY
+) -> list[str]:
+    """Return what `act` reads of these tables otherwise than by a key or an index of live rows."""
+    with recorded(site.metastore, tables) as statements:
+        await act()
+    assert statements, f"nothing was asked of {tables}"
+    found = [
+        f"{access.table} by {access.index}: {statement.text}"
+        for statement in statements
+        for access in await accesses(site.metastore, statement, tables)
+        if access.index not in LIVE_INDEXES | KEYS and not (access.index or "").startswith("sqlite_autoindex")
+    ]
+    return sorted(set(found))
+
+
+async def in_transaction(site: LedgerSite, *statements: Callable[[Any], Awaitable[object]]) -> None:
+    async with site.metastore.transaction() as tx:
+        for statement in statements:
+            await statement(tx)
+
+
+async def test_the_plans_of_a_whole_table_and_of_history_are_found_out(site: LedgerSite) -> None:
+    await site.put(a_dag(a_task("t")))
+    await pile_up_history(site)
+    await analyse(site)
+
+    async def read_history() -> None:
+        await site.rows("SELECT id FROM dag_run WHERE conf = '{}' AND state = 'success'")
+        await site.rows("SELECT id FROM task_instance t WHERE t.worker = 'nobody'")
+        await site.rows("SELECT id FROM dag_run WHERE ended_at = 1")
+
+    found = await offenders(site, read_history)
+
+    assert [line.partition(":")[0] for line in found] == [
+        "dag_run by None",
+        "dag_run by ix_dag_run_ended",
+        "task_instance by None",
+    ]
+
+
+async def test_what_is_due_is_found_among_many_dags_that_are_not(site: LedgerSite) -> None:
+    await site.put(_daily())
+    await pile_up_history(site)
+    await analyse(site)
+
+    async def look() -> None:
+        async with site.metastore.transaction() as tx:
+            await schedules.next_moment(tx)
+            await schedules.due(tx, await tx.now(), limit=10)
+
+    assert await offenders(site, look, tables=("dag",)) == []
+
+
+async def test_no_hot_statement_reads_history(site: LedgerSite) -> None:
+    await site.put(_daily())
+    await pile_up_history(site)
+    await site.creator.step()
+    for _ in range(30):
+        await site.trigger()
+    await site.settle()
+    await analyse(site)
+    run = await site.trigger()
+    (first, second, *_) = await site.worker().claim_next(["default"], 20)
+    await site.succeed(first)
+    await site.report(second.assignment.instance, Failed(second.token, timedelta(hours=1)))
+    keys = [key for (key,) in await site.rows("SELECT id FROM task_instance WHERE state = 'queued' LIMIT 3")]
+    rescuer = Rescuer(
+        site.metastore,
+        site.graphs,
+        SystemClock(),
+        LeaseWatch(patience=timedelta(0), health=timedelta(0)),
+        POLL,
+        news=lambda _: None,
+    )
+    bids = [Bid(instance=key, try_number=1, token=token_of(key)) for key in keys]
+
+    hot: dict[str, Callable[[], Awaitable[object]]] = {
+        "what is due": site.creator.step,
+        "queued runs and running by DAG": lambda: in_transaction(
+            site, lambda tx: advance.queued_runs(tx, per_dag=64), advance.running_by_dag
+        ),
+        "forgotten runs": site.advancer.step,
+        "a rung run": lambda: site.advancer.advance([run.key, first.assignment.instance]),
+        "standings": lambda: in_transaction(
+            site, lambda tx: advance.standings(tx, [(run.key, first.assignment.task_id)])
+        ),
+        "timed-out runs": lambda: in_transaction(site, advance.runs_past_timeout),
+        "a pass of the dispatcher": site.dispatcher.step,
+        "a claim from the ledger": lambda: site.worker().claim_next(["default", "gpu"], 4),
+        "a look for something to claim": lambda: in_transaction(
+            site, lambda tx: claims.is_anything_queued(tx, ["default"])
+        ),
+        "bids": lambda: site.worker().claim(bids, {}),
+        "a heartbeat": lambda: in_transaction(
+            site, lambda tx: lease.prolong(tx, {bid.instance: bid.token for bid in bids}, LEASE)
+        ),
+        "reports": lambda: site.worker().give_up([first]),
+        "waits": site.wait_ender.step,
+        "messages to ring again": site.redeliverer.step,
+        "confirmed messages": lambda: in_transaction(site, lambda tx: dispatch.mark_dispatched(tx, keys)),
+        "expired leases": rescuer.step,
+        "what a worker of this name held": lambda: in_transaction(site, lambda tx: lease.held_by(tx, "worker1")),
+        "a restart": lambda: clear_run(site.backends, run.dag_id, run.run_id),
+        "restarts that may begin": site.wait_ender.step,
+    }
+    found: dict[str, list[str]] = {}
+    for name, act in hot.items():
+        if name in AFTER_A_WHILE:
+            await site.pass_time(timedelta(days=2))
+        found[name] = await offenders(site, act)
+
+    assert not any(found.values()), _listed(found)
+
+
+def _listed(found: dict[str, Iterable[str]]) -> str:
+    return "\n".join(f"{name}: {line}" for name, lines in found.items() for line in lines)

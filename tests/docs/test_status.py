@@ -1,0 +1,35 @@
+"""What the README says does not work yet is refused with an import error, and not ignored."""
+
+from pathlib import Path
+
+import pytest
+
+from flowd.sdk.dag_file import load
+from tests.docs.pages import ROOT
+
+HEAD = "from datetime import datetime\nfrom airflow.sdk import DAG, task\n"
+BODY = "with DAG('d', start_date=datetime(2026, 1, 1)):\n    @task\n    def work(item=None): ...\n"
+NOT_YET = {
+    "mapped tasks": (
+        f"{HEAD}{BODY}    work.expand(item=[1, 2])\n",
+        "is mapped, which this version of flowd cannot run",
+    ),
+    "sensors": ("from airflow.sensors.filesystem import FileSensor\n", "flowd has no 'sensors' in airflow"),
+    "assets": ("from airflow.sdk import Asset\n", "flowd has no 'Asset' in airflow.sdk"),
+    "setup and teardown": ("from airflow.decorators import setup\n", "flowd has no 'setup' in airflow.decorators"),
+    "custom timetables": (
+        "from airflow.timetables.base import Timetable\n",
+        "flowd has no 'base' in airflow.timetables",
+    ),
+}
+
+
+@pytest.mark.parametrize("feature", NOT_YET)
+def test_what_is_not_there_yet_is_an_import_error_that_says_so(feature: str, tmp_path: Path) -> None:
+    source, said = NOT_YET[feature]
+    (tmp_path / "wanted.py").write_text(source)
+
+    with pytest.raises(Exception, match=said):
+        load(str(tmp_path), "wanted.py")
+
+    assert feature in (ROOT / "README.md").read_text()

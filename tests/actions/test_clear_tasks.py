@@ -209,7 +209,7 @@ async def test_without_reset_a_finished_run_stays_as_it_is(site: LedgerSite) -> 
 
 async def test_the_doorbell_is_rung_for_each_run_that_goes_on(open_site: OpenSite) -> None:
     broker = PaperQueue()
-    site = open_site(queue=broker)
+    site = open_site(broker=broker)
     run = await site.begin(LINE)
     await site.work()
     broker.rung.clear()

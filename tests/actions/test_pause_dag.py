@@ -26,7 +26,7 @@ async def test_a_pause_starts_nothing_and_ends_nothing(site: LedgerSite) -> None
 
 async def test_unpausing_rings_for_every_live_run(open_site: OpenSite) -> None:
     broker = PaperQueue()
-    site = open_site(queue=broker)
+    site = open_site(broker=broker)
     await site.begin(a_dag(a_task("a")))
     await site.work()
     await set_paused(site.backends, DagId("etl"), True)

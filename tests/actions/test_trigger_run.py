@@ -19,7 +19,7 @@ ETL = a_dag(a_task("load"))
 
 async def test_a_run_is_queued_and_the_doorbell_rung_once_it_is_durable(open_site: OpenSite) -> None:
     broker = PaperQueue()
-    site = open_site(queue=broker)
+    site = open_site(broker=broker)
     await site.put(ETL)
 
     run = await site.trigger(conf={"day": "é"}, note="by hand", user="ada")

@@ -56,13 +56,14 @@ class Transition:
 
 @dataclass(slots=True)
 class LedgerSite:
-    """One node's view of a metastore. Without a `queue` of its own the ledger is the queue."""
+    """One node's view of a metastore. Without a broker the ledger is the queue."""
 
     metastore: Metastore
-    queue: Queue = None  # type: ignore[assignment]
+    broker: Queue | None = None
     catchup_limit: int = 10
     graphs: Graphs = field(default_factory=Graphs)
     scheduled: Bell = field(default_factory=Bell)
+    queue: Queue = field(init=False)
     backends: Backends = field(init=False)
     advancer: RunAdvancer = field(init=False)
     creator: RunCreator = field(init=False)
@@ -72,7 +73,7 @@ class LedgerSite:
 
     def __post_init__(self) -> None:
         worker = self.worker()
-        self.queue = self.queue or DatabaseQueue(
+        self.queue = self.broker or DatabaseQueue(
             claim_next=worker.claim_next, give_up=worker.give_up, wakeups=InProcessWakeups()
         )
         store, graphs = self.metastore, self.graphs

@@ -39,7 +39,8 @@ def recorded(metastore: Metastore, tables: Collection[str]) -> Iterator[list[Sta
         if not executemany and any(re.search(rf"\b{table}\b", text) for table in tables):
             statements.append(Statement(text, parameters))
 
-    engines = {engine.sync_engine for engine in (metastore._writer, metastore._reader)}
+    # Two faces of one pool report to the same listeners: one is enough.
+    engines = {engine.pool: engine.sync_engine for engine in (metastore._reader, metastore._writer)}.values()
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
     try:

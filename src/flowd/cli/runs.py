@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flowd.cli.clearing import confirm_and_clear
 from flowd.cli.exit_codes import ExitCode
 from flowd.cli.lazy import new_app
-from flowd.cli.options import OutputOption, YesOption, confirm
+from flowd.cli.options import OutputOption, YesOption
 from flowd.cli.output import Format, note, show_one, show_rows
 from flowd.cli.session import read_settings, read_settings_without_keys, with_backends, with_metastore
 from flowd.domain.errors import InvalidInput
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from flowd.actions.backends import Backends
     from flowd.db.engine import Metastore
     from flowd.db.views.runs import RunView
+    from flowd.domain.ids import InstanceKey
 
 app = new_app("Runs of DAGs.")
 
@@ -92,17 +94,10 @@ def clear(
     from flowd.actions.clear_tasks import clear_run
     from flowd.domain.ids import DagId, RunId
 
-    async def ask(backends: "Backends", dry_run: bool) -> int:
-        cleared = await clear_run(backends, DagId(dag_id), RunId(run_id), only_failed=only_failed, dry_run=dry_run)
-        return len(cleared)
+    async def ask(backends: "Backends", dry_run: bool) -> "list[InstanceKey]":
+        return await clear_run(backends, DagId(dag_id), RunId(run_id), only_failed=only_failed, dry_run=dry_run)
 
-    settings = read_settings()
-    count = with_backends(settings, lambda backends: ask(backends, True))
-    if not count:
-        note("Nothing to clear.")
-        return
-    confirm(f"Clear {count} task instances of {run_id}?", yes)
-    note(f"Cleared {with_backends(settings, lambda backends: ask(backends, False))} task instances.")
+    confirm_and_clear(ask, run_id, yes)
 
 
 @app.command()

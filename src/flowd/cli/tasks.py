@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flowd.cli.clearing import confirm_and_clear
 from flowd.cli.lazy import new_app
-from flowd.cli.options import OutputOption, YesOption, confirm
+from flowd.cli.options import OutputOption, YesOption
 from flowd.cli.output import Format, note, show_rows
 from flowd.cli.session import read_settings, read_settings_without_keys, with_backends, with_metastore
 from flowd.domain.errors import InvalidInput, NotFound
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from flowd.actions.backends import Backends
     from flowd.db.engine import Metastore
     from flowd.db.views.task_instances import InstanceView
+    from flowd.domain.ids import InstanceKey
 
 app = new_app("Tasks of a run.")
 
@@ -104,16 +106,10 @@ def clear(
         only_failed=only_failed,
     )
 
-    async def ask(backends: "Backends", dry_run: bool) -> int:
-        return len(await clear_tasks(backends, selection, dry_run=dry_run))
+    async def ask(backends: "Backends", dry_run: bool) -> "list[InstanceKey]":
+        return await clear_tasks(backends, selection, dry_run=dry_run)
 
-    settings = read_settings()
-    count = with_backends(settings, lambda backends: ask(backends, True))
-    if not count:
-        note("Nothing to clear.")
-        return
-    confirm(f"Clear {count} task instances of {run_id}?", yes)
-    note(f"Cleared {with_backends(settings, lambda backends: ask(backends, False))} task instances.")
+    confirm_and_clear(ask, run_id, yes)
 
 
 @app.command()

@@ -1,9 +1,10 @@
-"""Random runs by two schedulers and three workers, some of which die silently: what must hold is read off the history."""
+"""Random runs, two schedulers and three workers, some of which die silently: what must hold is read off the history."""
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
@@ -66,17 +67,15 @@ class Chaos:
     user: LedgerSite
     is_over: bool = False
 
-    async def until_over(self, *steps: object) -> None:
+    async def until_over(self, *steps: Callable[[], Awaitable[object]]) -> None:
         while not self.is_over:
             for step in steps:
-                try:
-                    await step()  # type: ignore[operator]
-                except MetastoreUnavailable:
-                    # A deadlock that the database resolved: the loop of a role goes on as well.
-                    continue
+                # A deadlock that the database resolved: the loop of a role goes on as well.
+                with suppress(MetastoreUnavailable):
+                    await step()
             await asyncio.sleep(0)
 
-    def scheduler(self, site: LedgerSite) -> object:
+    async def scheduler(self, site: LedgerSite) -> None:
         rescuer = Rescuer(
             site.metastore,
             site.graphs,
@@ -85,9 +84,9 @@ class Chaos:
             POLL,
             news=site.advancer.ring,
         )
-        return self.until_over(site.advancer.step, site.dispatcher.step, site.wait_ender.step, rescuer.step)
+        await self.until_over(site.advancer.step, site.dispatcher.step, site.wait_ender.step, rescuer.step)
 
-    def worker(self, site: LedgerSite, name: str) -> object:
+    async def worker(self, site: LedgerSite, name: str) -> None:
         claimer = site.worker(name, lease=LEASE)
 
         async def work() -> None:
@@ -95,7 +94,7 @@ class Chaos:
                 await asyncio.sleep(0)
                 await self.end(site, claimed)
 
-        return self.until_over(work)
+        await self.until_over(work)
 
     async def end(self, site: LedgerSite, claimed: Claimed) -> None:
         fate = self.chance.random()
@@ -141,9 +140,9 @@ async def test_whatever_happens_the_invariants_hold(open_postgres_site: OpenSite
 
     async with asyncio.TaskGroup() as group:
         for site in chaos.schedulers:
-            group.create_task(chaos.scheduler(site))  # type: ignore[arg-type]
+            group.create_task(chaos.scheduler(site))
         for number, site in enumerate(chaos.workers):
-            group.create_task(chaos.worker(site, f"worker{number}"))  # type: ignore[arg-type]
+            group.create_task(chaos.worker(site, f"worker{number}"))
         for _ in range(15):
             await chaos.meddle(runs)
             await asyncio.sleep(0.05)
@@ -165,8 +164,8 @@ async def all_ended(site: LedgerSite) -> list[object]:
     ):
         if time.monotonic() > until:
             stuck = await site.rows(
-                "SELECT t.run, t.task_id, t.state, t.needs_propagation FROM task_instance t JOIN dag_run d ON d.id = t.run"
-                " WHERE d.state NOT IN ('success', 'failed')"
+                "SELECT t.run, t.task_id, t.state, t.needs_propagation FROM task_instance t"
+                " JOIN dag_run d ON d.id = t.run WHERE d.state NOT IN ('success', 'failed')"
             )
             return [*left, *stuck]
         await asyncio.sleep(0.05)

@@ -12,7 +12,7 @@ from flowd.db.ledger.write import Measured
 from flowd.domain.dag_run import RunEvent
 from flowd.domain.errors import Conflict, IllegalTransition, StaleClaim
 from flowd.domain.retry import RetryPolicy
-from flowd.domain.task_events import CancelRequested, Failed, Queued, Succeeded
+from flowd.domain.task_events import CancelRequested, Failed, Queued, Succeeded, TaskEvent
 from flowd.domain.task_instance import TaskInstance
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LedgerSite, token_of
@@ -120,7 +120,7 @@ async def test_two_events_for_one_instance_follow_each_other(site: LedgerSite) -
 
     async with site.metastore.transaction() as tx:
         held = (await read.instances(tx, [instance.key]))[instance.key]
-        events = [CancelRequested(), Succeeded(claimed.token), Succeeded(claimed.token)]
+        events: list[TaskEvent] = [CancelRequested(), Succeeded(claimed.token), Succeeded(claimed.token)]
         answers = await write.apply(tx, [(held, event) for event in events], await tx.now())
 
     assert [type(answer) for answer in answers] == [TaskInstance, TaskInstance, IllegalTransition]

@@ -21,10 +21,6 @@ async def queued(site: LedgerSite) -> Counter[str]:
     return Counter(dag_id for (dag_id,) in rows)
 
 
-def tasks(count: int, **fields: object) -> list[object]:
-    return [a_task(f"t{number}", **fields) for number in range(count)]
-
-
 async def test_a_pool_gives_out_no_more_slots_than_it_has(site: LedgerSite) -> None:
     await site.set_pool("gpu", 5)
 
@@ -127,7 +123,7 @@ async def test_nothing_of_a_paused_dag_is_queued_and_what_runs_goes_on(site: Led
 
 async def test_messages_are_published_with_all_they_need_after_the_commit(open_site: OpenSite) -> None:
     broker = PaperQueue()
-    site = open_site(queue=broker)
+    site = open_site(broker=broker)
     run = await site.begin(a_dag(a_task("load", queue="gpu")), conf={"day": 1})
 
     ((message,),) = broker.published

@@ -20,7 +20,7 @@ def broker() -> PaperQueue:
 
 @pytest.fixture
 def site(open_site: OpenSite, broker: PaperQueue) -> LedgerSite:
-    return open_site(queue=broker)
+    return open_site(broker=broker)
 
 
 async def dispatched(site: LedgerSite) -> DagRun:
@@ -75,7 +75,7 @@ async def test_a_scheduler_that_died_between_commit_and_publish_loses_nothing(
         async def publish(self, assignments: object) -> list[bool]:
             raise Crash
 
-    dying, other = open_site(queue=CrashingQueue()), open_site(queue=broker)
+    dying, other = open_site(broker=CrashingQueue()), open_site(broker=broker)
     with pytest.raises(Crash):
         await dispatched(dying)
 

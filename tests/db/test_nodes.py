@@ -1,0 +1,51 @@
+"""Nodes: each says what it is and when it was last there, by the metastore's clock."""
+
+from dataclasses import replace
+
+from flowd.db import nodes
+from flowd.db.nodes import Node
+from flowd.roles.presence import Presence
+from tests.support.ledger_site import LedgerSite
+from tests.support.specs import NOW
+
+NODE = Node(
+    id="n1",
+    host="master1",
+    pid=7,
+    roles=("api", "scheduler"),
+    queues=("default", "gpu"),
+    concurrency=30,
+    started_at=NOW,
+)
+
+
+async def seen(site: LedgerSite) -> list[Node]:
+    async with site.metastore.reading() as tx:
+        return list(await nodes.seen_lately(tx))
+
+
+async def test_a_node_is_seen_as_it_described_itself_last(site: LedgerSite) -> None:
+    now = NODE
+    presence = Presence(site.metastore, lambda: now)
+    await presence.step()
+    (first,) = await seen(site)
+    now = replace(NODE, running=3, concurrency=40, queues=())
+    await presence.step()
+    (second,) = await seen(site)
+
+    assert replace(first, seen_at=None) == NODE
+    assert replace(second, seen_at=None) == now
+    assert first.seen_at and second.seen_at and first.seen_at <= second.seen_at
+
+
+async def test_a_node_that_leaves_is_forgotten_and_one_that_died_is_not(site: LedgerSite) -> None:
+    leaving, dead = Presence(site.metastore, lambda: NODE), replace(NODE, id="n2", queues=())
+    await Presence(site.metastore, lambda: dead).step()
+    await leaving.step()
+    before = [node.id for node in await seen(site)]
+
+    await leaving.leave()
+    await leaving.leave()
+
+    assert sorted(before) == ["n1", "n2"]
+    assert [node.id for node in await seen(site)] == ["n2"]

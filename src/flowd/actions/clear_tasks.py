@@ -65,10 +65,18 @@ async def clear_tasks(backends: Backends, selection: ClearSelection, *, dry_run:
 
 
 async def clear_run(
-    backends: Backends, dag_id: DagId, run_id: RunId, *, only_failed: bool = False, dry_run: bool = False
+    backends: Backends,
+    dag_id: DagId,
+    run_id: RunId,
+    *,
+    only_failed: bool = False,
+    run_on_latest_version: bool = False,
+    dry_run: bool = False,
 ) -> list[InstanceKey]:
     """Clear every instance of a run, or its failed ones, and let the run go on."""
-    selection = ClearSelection(dag_id=dag_id, run_id=run_id, only_failed=only_failed)
+    selection = ClearSelection(
+        dag_id=dag_id, run_id=run_id, only_failed=only_failed, run_on_latest_version=run_on_latest_version
+    )
     return await clear_tasks(backends, selection, dry_run=dry_run)
 
 

@@ -179,6 +179,8 @@ def trigger(
         show_one(row, output)
         return
     note(f"Run {run.run_id} of {run.dag_id} is queued.")
+    for hindrance in with_metastore(settings, lambda metastore: _hindrances(metastore, dag_id)):
+        note(f"flowd: warning: {hindrance}")
     state = watch(settings, run.dag_id, run.run_id, timeout)
     show_one({**row, "state": state}, output)
     raise typer.Exit(ExitCode.OK if state == "success" else ExitCode.FAILED)
@@ -197,6 +199,20 @@ def test(
         note(error)
         raise typer.Exit(ExitCode.FAILED)
     show_rows(rows, ("dag_id", "schedule", "tasks"), output, empty=f"{file} defines no DAG.")
+
+
+async def _hindrances(metastore: "Metastore", dag_id: str) -> list[str]:
+    """Return why a run may wait for long: who watches it should know."""
+    from flowd.db.views.health import heartbeats
+
+    found: list[str] = []
+    if (await _view(metastore, dag_id)).is_paused:
+        found.append(f"DAG {dag_id} is paused, so the run waits; let it go on with: flowd dags unpause {dag_id}")
+    async with metastore.reading() as tx:
+        beats = await heartbeats(tx)
+    missing = [role for role in ("scheduler", "worker") if role not in beats or not beats[role].is_healthy]
+    found += [f"no {role} has been seen lately, so the run waits; start one with: flowd run" for role in missing]
+    return found
 
 
 async def _view(metastore: "Metastore", dag_id: str) -> "DagView":

@@ -11,6 +11,9 @@ from flowd.cli.output import Format
 from flowd.domain.errors import InvalidInput
 
 OutputOption = Annotated[Format, typer.Option("--output", "-o", help="How to print the data.")]
+LatestOption = Annotated[
+    bool, typer.Option("--latest", help="On the DAG's latest version, not the one the run began with.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 FileArgument = Annotated[str, typer.Argument(help="A file, or - for standard input or output.")]
 

@@ -7,7 +7,7 @@ import typer
 from flowd.cli.clearing import confirm_and_clear
 from flowd.cli.exit_codes import ExitCode
 from flowd.cli.lazy import new_app
-from flowd.cli.options import OutputOption, YesOption
+from flowd.cli.options import LatestOption, OutputOption, YesOption
 from flowd.cli.output import Format, note, show_one, show_rows
 from flowd.cli.session import read_settings, read_settings_without_keys, with_backends, with_metastore
 from flowd.domain.errors import InvalidInput
@@ -88,6 +88,7 @@ def clear(
     dag_id: DagArgument,
     run_id: RunArgument,
     only_failed: Annotated[bool, typer.Option("--only-failed", help="Only what has failed.")] = False,
+    latest: LatestOption = False,
     yes: YesOption = False,
 ) -> None:
     """Run a run's tasks again: all of them, or those that failed."""
@@ -95,7 +96,14 @@ def clear(
     from flowd.domain.ids import DagId, RunId
 
     async def ask(backends: "Backends", dry_run: bool) -> "list[InstanceKey]":
-        return await clear_run(backends, DagId(dag_id), RunId(run_id), only_failed=only_failed, dry_run=dry_run)
+        return await clear_run(
+            backends,
+            DagId(dag_id),
+            RunId(run_id),
+            only_failed=only_failed,
+            run_on_latest_version=latest,
+            dry_run=dry_run,
+        )
 
     confirm_and_clear(ask, run_id, yes)
 

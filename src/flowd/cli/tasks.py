@@ -8,7 +8,7 @@ import typer
 
 from flowd.cli.clearing import confirm_and_clear
 from flowd.cli.lazy import new_app
-from flowd.cli.options import OutputOption, YesOption
+from flowd.cli.options import LatestOption, OutputOption, YesOption
 from flowd.cli.output import Format, note, show_rows
 from flowd.cli.session import read_settings, read_settings_without_keys, with_backends, with_metastore
 from flowd.domain.errors import InvalidInput, NotFound
@@ -91,6 +91,7 @@ def clear(
     downstream: Annotated[bool, typer.Option("--downstream", "-d", help="Also what follows them.")] = False,
     upstream: Annotated[bool, typer.Option("--upstream", "-u", help="Also what they follow.")] = False,
     only_failed: Annotated[bool, typer.Option("--only-failed", help="Only what has failed.")] = False,
+    latest: LatestOption = False,
     yes: YesOption = False,
 ) -> None:
     """Run tasks again."""
@@ -104,6 +105,7 @@ def clear(
         include_downstream=downstream,
         include_upstream=upstream,
         only_failed=only_failed,
+        run_on_latest_version=latest,
     )
 
     async def ask(backends: "Backends", dry_run: bool) -> "list[InstanceKey]":

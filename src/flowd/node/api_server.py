@@ -1,5 +1,6 @@
 """ApiServer: uvicorn inside the node's event loop."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,10 +20,13 @@ GOODBYE_SECONDS = 5
 
 
 class ApiServer:
-    """Serves the REST API and the dashboard."""
+    """Serves the REST API and the dashboard, on `listener` where it is given one."""
 
-    def __init__(self, settings: Settings, backends: Backends, readiness: Readiness) -> None:
+    def __init__(
+        self, settings: Settings, backends: Backends, readiness: Readiness, listener: socket.socket | None
+    ) -> None:
         self._settings = settings
+        self._listener = listener
         config = uvicorn.Config(
             create_app(backends, settings, readiness=readiness),
             host=settings.api.host,
@@ -45,7 +49,7 @@ class ApiServer:
     async def run(self) -> None:
         """Serve until stopped; raise InvalidSettings where the address cannot be listened on."""
         try:
-            await self._server.serve()
+            await self._server.serve(sockets=[self._listener] if self._listener is not None else None)
         except SystemExit as error:
             # uvicorn logs why it could not bind, and exits.
             address = f"{self._settings.api.host}:{self._settings.api.port}"

@@ -28,11 +28,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The node's backends, open, with the keys of its messages and its way to claim work."""
+    """The node's backends, open, with the keys of its messages and its way to claim work.
+
+    `heartbeats` is the same metastore over a connection of its own: a busy pool must cost no worker its leases.
+    """
 
     backends: Backends
     keys: SigningKeys
     claimer: Claimer
+    heartbeats: Metastore
 
 
 @asynccontextmanager
@@ -41,7 +45,10 @@ async def open_backends(settings: Settings, worker_name: str) -> AsyncIterator[O
 
     `worker_name` is the name under which this node's worker, if it has one, holds leases.
     """
-    metastore = Metastore(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
+    url = settings.database.url.get_secret_value()
+    metastore = Metastore(url, pool_size=settings.database.pool_size)
+    # One connection writes to SQLite at a time, whoever holds it.
+    heartbeats = metastore if metastore.is_embedded else Metastore(url, pool_size=1)
     try:
         await patiently("Node", lambda: _prepare_schema(metastore, settings))
         graphs = Graphs()
@@ -54,9 +61,11 @@ async def open_backends(settings: Settings, worker_name: str) -> AsyncIterator[O
                     backends=Backends(metastore=metastore, graphs=graphs, queue=queue, clock=SystemClock()),
                     keys=keys,
                     claimer=claimer,
+                    heartbeats=heartbeats,
                 )
     finally:
-        await metastore.close()
+        for each in {metastore, heartbeats}:
+            await each.close()
 
 
 async def _prepare_schema(metastore: Metastore, settings: Settings) -> None:

@@ -6,6 +6,7 @@ import structlog
 import uvloop
 
 from flowd.domain.errors import FlowdError
+from flowd.node.api_workers import ApiWorkers
 from flowd.node.node import Node
 from flowd.settings.model import Settings
 
@@ -22,7 +23,10 @@ def main(settings: Settings) -> int:
     os.umask(0o077)
     failed = False
     try:
-        uvloop.run(Node(settings, os.environ).run())
+        if settings.api.workers > 1:
+            uvloop.run(ApiWorkers(settings, os.environ).run())
+        else:
+            uvloop.run(Node(settings, os.environ).run())
     except* FlowdError as group:
         for error in _leaves(group):
             log.critical(str(error))

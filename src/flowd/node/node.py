@@ -12,6 +12,7 @@ import structlog
 from flowd.db.nodes import Node as NodeRecord
 from flowd.domain.errors import Unavailable
 from flowd.node.api_server import ApiServer
+from flowd.node.api_workers import inherited_socket
 from flowd.node.backends import Opened, open_backends
 from flowd.node.first_user import announce, prepare_first_user
 from flowd.node.readiness import Readiness
@@ -62,7 +63,7 @@ class Node:
         if "worker" in roles:
             self._worker = make_worker(settings, opened, home, self._environ)
         if "api" in roles:
-            self._api = ApiServer(settings, opened.backends, readiness)
+            self._api = ApiServer(settings, opened.backends, readiness, inherited_socket(self._environ))
         presence = Presence(opened.backends.metastore, self._record)
         self._started_at = opened.backends.clock.now()
         async with asyncio.TaskGroup() as group:

@@ -43,6 +43,7 @@ def make_worker(settings: Settings, opened: Opened, home: WorkerHome, environ: M
         backends.queue,
         opened.keys,
         opened.claimer,
+        opened.heartbeats,
         Workbench(
             library=_library(settings, backends),
             bundles=BundleCache(backends.metastore, home.folder / "bundles"),

@@ -31,7 +31,7 @@ from flowd.settings.units import format_duration
 
 HEARTBEATS_PER_LEASE = 3
 
-_DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
+_DATABASES = ("sqlite", "postgresql", "postgres")
 _QUEUES = ("database", "amqp", "amqps")
 _LOOPBACK = ("localhost", "::1", "[::1]")
 
@@ -53,7 +53,7 @@ class DatabaseSettings(Section):
 
     url: SecretUrl = setting(
         "sqlite:///$FLOWD_HOME/flowd.db",
-        "The metastore: sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE or mysql://USER:PASSWORD@HOST/DATABASE.",
+        "The metastore: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE.",
         secret=True,
     )
     auto_migrate: bool = setting(

@@ -359,7 +359,7 @@ async def test_a_task_that_depends_on_its_past_waits_for_ever_where_that_failed_
 async def test_a_task_that_depends_on_its_past_waits_for_a_run_that_has_not_begun(open_site: OpenSite) -> None:
     site, other = open_site(), open_site()
     await site.put(a_dag(a_task("chained", depends_on_past=True)))
-    first, second = await dated(site, 2)
+    _, second = await dated(site, 2)
 
     await other.advancer.advance([second.key])
     before = await site.states(second)

@@ -130,6 +130,13 @@ class TaskInstanceHistoryResponse(Shape):
     executor: str | None = None
     executor_config: str = "{}"
     dag_version: DagVersionResponse | None
+    # Beyond Airflow: what ended the try, and what the keeper measured of it.
+    cause: str | None
+    exit_code: int | None
+    signal: int | None
+    cpu_seconds: float | None
+    peak_rss_bytes: int | None
+    error: str | None
 
     @classmethod
     def of(cls, instance: InstanceView, one: TryView) -> Self:
@@ -156,6 +163,12 @@ class TaskInstanceHistoryResponse(Shape):
             operator_name=instance.operator,
             queued_when=one.queued_at,
             dag_version=DagVersionResponse.of(instance.version, instance.dag_display_name),
+            cause=one.cause,
+            exit_code=one.exit_code,
+            signal=one.exit_signal,
+            cpu_seconds=one.cpu_seconds,
+            peak_rss_bytes=one.peak_rss_bytes,
+            error=one.error,
         )
 
 

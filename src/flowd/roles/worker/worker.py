@@ -15,6 +15,7 @@ from flowd.roles.backoff import patiently
 from flowd.roles.worker.attempt import Attempt, Workbench
 from flowd.roles.worker.claimer import Claimer
 from flowd.roles.worker.consumer import Consumer
+from flowd.roles.worker.disk_room import has_room
 from flowd.roles.worker.heartbeat import Heartbeat
 from flowd.roles.worker.keeper_host import KeeperHost
 from flowd.roles.worker.slots import Slots
@@ -47,6 +48,7 @@ class Worker:
         queue: Queue,
         keys: SigningKeys,
         claimer: Claimer,
+        heartbeats: Metastore,
         bench: Workbench,
         home: WorkerHome,
     ) -> None:
@@ -66,7 +68,7 @@ class Worker:
             message_limit_bytes=plan.message_limit_bytes,
             start=self._start,
         )
-        self._heartbeat = Heartbeat(metastore, self._attempts, plan.heartbeat, plan.lease)
+        self._heartbeat = Heartbeat(heartbeats, self._attempts, plan.heartbeat, plan.lease)
         self._draining = asyncio.Event()
         self._is_in_a_hurry = False
         self._keepers = KeeperHost(plan.keeper_environ)
@@ -74,8 +76,8 @@ class Worker:
 
     @property
     def is_ready(self) -> bool:
-        """True while it takes work."""
-        return self._is_consuming and not self._draining.is_set()
+        """True while it takes work and has room for its logs."""
+        return self._is_consuming and not self._draining.is_set() and has_room(self._bench.logs)
 
     def drain(self) -> None:
         """Take no more work and end when what runs has ended; a second call does not wait for it."""

@@ -1,8 +1,10 @@
 """One embedded node: how it starts, drains, dies and comes back."""
 
+import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.acceptance.conftest import MakeNode
@@ -101,3 +103,19 @@ def test_a_second_scheduler_on_one_sqlite_file_is_refused_and_says_what_to_do(ma
     assert ended.returncode == 78
     assert "another process schedules on" in ended.stderr
     assert "--roles api,worker" in ended.stderr
+
+
+def test_a_worker_runs_more_tasks_at_a_time_while_it_runs(make_node: MakeNode, journal: Path) -> None:
+    node = make_node("alone", FLOWD__WORKER__CONCURRENCY="1")
+    runs = [node.trigger("waiting") for _ in range(2)]
+    eventually(lambda: sorted(_task(node, run)[0] for run in runs) == ["queued", "running"], "one to run, one to wait")
+
+    flowd = [sys.executable, "-m", "flowd.cli", "workers"]
+    ask = partial(subprocess.run, env=node.environment(), capture_output=True, text=True, timeout=30, check=True)
+    (worker,) = json.loads(ask([*flowd, "list", "-o", "json"]).stdout)
+    assert (worker["concurrency"], worker["pid"]) == (1, node.process.pid if node.process else None)
+    ask([*flowd, "set-concurrency", worker["id"][:6], "2"])
+
+    eventually(lambda: {_task(node, run)[0] for run in runs} == {"running"}, "both to run")
+    Path(f"{journal}.go").touch()
+    eventually(lambda: all(node.run_state("waiting", run) == "success" for run in runs), "both to succeed")

@@ -241,6 +241,22 @@ async def test_a_run_that_moves_to_the_latest_version_gets_its_new_tasks_and_los
     assert (await site.run(run.key)).unfinished == 0
 
 
+async def test_a_task_that_ended_just_before_its_run_moved_to_a_version_without_it_holds_up_nothing(
+    site: LedgerSite,
+) -> None:
+    run = await site.begin(a_dag(a_task("a"), a_task("old"), a_task("gone", after=["old"])))
+    claims = await site.claim()
+    await site.succeed(claims["a"])
+    await site.succeed(claims["old"])
+    await site.put(a_dag(a_task("a")))
+
+    await clear(site, run, "a", run_on_latest_version=True)
+
+    assert await site.work() == ["a"]
+    assert await site.states(run) == {"a": "success", "old": "success", "gone": "removed"}
+    assert (await site.run_state(run), (await site.run(run.key)).unfinished) == ("success", 0)
+
+
 async def test_what_is_not_there_is_named(site: LedgerSite) -> None:
     run = await finished(site)
 

@@ -138,6 +138,8 @@ async def test_a_run_that_is_marked_as_failed_fails_what_runs_and_skips_the_rest
 
     assert await site.states(run) == {"done": "success", "runs": "failed", "below": "skipped"}
     assert (ended.state, await site.run_state(run)) == ("failed", "failed")
+    await site.advance()
+    assert (await site.run(run.key)).unfinished == 0
 
 
 async def test_a_run_that_is_queued_again_goes_on_with_what_it_has_not_finished(site: LedgerSite) -> None:

@@ -22,10 +22,10 @@ from flowd.db import dags, xcoms
 from flowd.db.accounts import Accounts
 from flowd.db.bundles import pack, store
 from flowd.db.dags import FreshDag
-from flowd.db.engine import Metastore
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import read, write
 from flowd.db.ledger.create import create_instances
+from flowd.db.metastore import Metastore
 from flowd.domain.dag_run import DagRun, RunEvent
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.ids import BundleHash, ClaimToken, DagId, InstanceKey, RunId

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from flowd.api.body_limit import BODY_BYTES, TOO_LARGE
 from flowd.api.envelope import SECURITY_HEADERS
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.domain.errors import MetastoreUnavailable
 from tests.api.cluster import Cluster
 

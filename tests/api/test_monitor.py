@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 import flowd
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.nodes import Node, say_hello
 from flowd.domain.errors import MetastoreUnavailable
 from tests.api.cluster import Cluster

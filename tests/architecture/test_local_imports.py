@@ -8,7 +8,7 @@ from tests.architecture.source_file import SourceFile, source
 # file, or folder ending with a slash -> why it may import inside a function
 REASONS = {
     "flowd/cli/": "each command imports what it runs, so that --help answers under 0.3 s",
-    "flowd/node/backends.py": "alembic takes a third of the time to boot, and is wanted once in the life of a metastore",
+    "flowd/node/backends.py": "alembic is a third of the time to boot, and wanted once in the life of a metastore",
 }
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from flowd.db.accounts import Accounts
 from flowd.db.dialect import Kind
-from flowd.db.engine import Metastore
 from flowd.db.login_links import LoginLinks
+from flowd.db.metastore import Metastore
 from flowd.domain.errors import Conflict, InvalidInput, NotFound, Unauthorised
 from flowd.security.account_role import AccountRole
 from tests.support.migrated_metastore import migrated_metastore
@@ -147,7 +147,7 @@ async def test_the_metastore_never_sees_a_login_link_and_forgets_the_expired(
     token = await links.issue("ada")
 
     async with metastore.reading() as tx:
-        (stored,) = (await tx.execute("SELECT token_hash FROM login_link")).scalars()
+        ((stored,),) = await tx.execute("SELECT token_hash FROM login_link")
     assert token not in stored
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowd.db import bundles
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.tables import bundle_content
 from flowd.domain.errors import Conflict, NotFound
 from flowd.domain.ids import BundleHash

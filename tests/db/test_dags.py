@@ -10,7 +10,7 @@ import pytest
 
 from flowd.db import dags, import_errors, schedules
 from flowd.db.dags import FreshDag
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.moments import from_db
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.data_interval import DataInterval

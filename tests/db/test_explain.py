@@ -90,7 +90,7 @@ async def offenders(
     site: LedgerSite, act: Callable[[], Awaitable[object]], *, tables: Sequence[str] = HISTORY
 ) -> list[str]:
     """Return what `act` reads of these tables otherwise than by a key or an index of live rows."""
-    with recorded(site.metastore, tables) as statements:
+    with recorded(tables) as statements:
         await act()
     assert statements, f"nothing was asked of {tables}"
     found = [

@@ -2,8 +2,8 @@
 
 import pytest
 
-from flowd.db.engine import Metastore
 from flowd.db.graphs import Graphs
+from flowd.db.metastore import Metastore
 from flowd.domain.errors import NotFound
 from tests.support.ledger_site import LedgerSite
 from tests.support.query_plans import recorded
@@ -20,7 +20,7 @@ async def versions(site: LedgerSite, *dag_ids: str) -> list[int]:
 
 async def read(metastore: Metastore, graphs: Graphs, *wanted: int) -> int:
     """Get these versions and return how many statements that took."""
-    with recorded(metastore, TABLES) as statements:
+    with recorded(TABLES) as statements:
         async with metastore.reading() as tx:
             found = await graphs.get(tx, wanted)
     assert found.keys() == set(wanted)

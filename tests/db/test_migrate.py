@@ -15,7 +15,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 
 from flowd.db import migrate
 from flowd.db.dialect import Kind
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.migrate import SCRIPTS, downgrade, reset, upgrade
 from flowd.db.revisions import HEAD, REVISIONS, SchemaState, current
 from flowd.db.tables import metadata
@@ -48,8 +48,7 @@ async def differences(metastore: Metastore) -> list[Any]:
 
 async def execute(metastore: Metastore, statement: str) -> list[Any]:
     async with metastore.transaction() as tx:
-        result = await tx.execute(statement)
-        return list(result) if result.returns_rows else []
+        return list(await tx.execute(statement))
 
 
 def test_the_list_of_revisions_is_the_one_on_disk() -> None:

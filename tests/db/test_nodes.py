@@ -19,6 +19,10 @@ NODE = Node(
 )
 
 
+def never(concurrency: int) -> None:
+    raise AssertionError(f"nobody wants {concurrency}")
+
+
 async def seen(site: LedgerSite) -> list[Node]:
     async with site.metastore.reading() as tx:
         return list(await nodes.seen_lately(tx))
@@ -26,7 +30,7 @@ async def seen(site: LedgerSite) -> list[Node]:
 
 async def test_a_node_is_seen_as_it_described_itself_last(site: LedgerSite) -> None:
     now = NODE
-    presence = Presence(site.metastore, lambda: now)
+    presence = Presence(site.metastore, lambda: now, resize=never)
     await presence.step()
     (first,) = await seen(site)
     now = replace(NODE, running=3, concurrency=40, queues=())
@@ -39,8 +43,8 @@ async def test_a_node_is_seen_as_it_described_itself_last(site: LedgerSite) -> N
 
 
 async def test_a_node_that_leaves_is_forgotten_and_one_that_died_is_not(site: LedgerSite) -> None:
-    leaving, dead = Presence(site.metastore, lambda: NODE), replace(NODE, id="n2", queues=())
-    await Presence(site.metastore, lambda: dead).step()
+    leaving, dead = Presence(site.metastore, lambda: NODE, resize=never), replace(NODE, id="n2", queues=())
+    await Presence(site.metastore, lambda: dead, resize=never).step()
     await leaving.step()
     before = [node.id for node in await seen(site)]
 
@@ -48,4 +52,28 @@ async def test_a_node_that_leaves_is_forgotten_and_one_that_died_is_not(site: Le
     await leaving.leave()
 
     assert sorted(before) == ["n1", "n2"]
+    assert [node.id for node in await seen(site)] == ["n2"]
+
+
+async def test_a_node_hears_once_how_many_tasks_it_is_to_run(site: LedgerSite) -> None:
+    heard: list[int] = []
+    presence = Presence(site.metastore, lambda: NODE, resize=heard.append)
+    await presence.step()
+    for wanted in (5, 5, 0):
+        async with site.metastore.transaction() as tx:
+            await nodes.want_concurrency(tx, NODE.id, wanted)
+            await nodes.want_concurrency(tx, "nosuch", 99)
+        await presence.step()
+        await presence.step()
+
+    assert heard == [5, 0]
+
+
+async def test_a_node_that_died_long_ago_is_forgotten_when_another_comes(site: LedgerSite) -> None:
+    await Presence(site.metastore, lambda: NODE, resize=never).step()
+    async with site.metastore.transaction() as tx:
+        await tx.execute("UPDATE node SET seen_at = 0")
+
+    await Presence(site.metastore, lambda: replace(NODE, id="n2"), resize=never).step()
+
     assert [node.id for node in await seen(site)] == ["n2"]

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from flowd.db import notify
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.notify import MOST_NOTE_BYTES, PostgresWakeups
 from tests.support.ledger_fixtures import OpenSite
 

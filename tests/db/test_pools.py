@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flowd.db.dialect import Kind
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.pools import Pool, Pools
 from flowd.domain.errors import Conflict, InvalidInput, NotFound
 from tests.support.migrated_metastore import migrated_metastore

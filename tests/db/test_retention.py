@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from flowd.db.dialect import Kind
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.moments import to_db
 from flowd.db.retention import Deleted, count_finished_runs, delete_finished_runs
 from flowd.db.tables import (

@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 
 from flowd.db.connection_uri import parse_uri, to_uri
 from flowd.db.dialect import Kind
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.secrets_store import Connections, StoredConnection, StoredVariable, Variables
 from flowd.domain.errors import InvalidInput, NotFound
 from flowd.security.vault import Sealed, Vault

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flowd.db import bundles
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.domain.errors import NotFound
 from flowd.domain.ids import BundleHash
 from flowd.roles.bundle_cache import MARKER, BadBundle, BundleCache

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from flowd.db.dialect import Kind
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.migrate import upgrade
 from flowd.db.tables import metadata, pool
 from tests.support.ledger_site import LedgerSite

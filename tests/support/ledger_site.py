@@ -10,10 +10,10 @@ from flowd.actions.trigger_run import trigger_run
 from flowd.clock import SystemClock
 from flowd.db import dags
 from flowd.db.dags import FreshDag
-from flowd.db.engine import Metastore
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import advance, read, write
 from flowd.db.ledger.write import Measured, Refused
+from flowd.db.metastore import Metastore
 from flowd.db.pools import Pool, Pools
 from flowd.domain.dag_run import DagRun
 from flowd.domain.dag_spec import DagSpec
@@ -78,8 +78,11 @@ class LedgerSite:
         )
         store, graphs = self.metastore, self.graphs
         self.backends = Backends(metastore=store, graphs=graphs, queue=self.queue, clock=SystemClock())
-        self.advancer = RunAdvancer(store, graphs, POLL, scheduled=self.scheduled, callbacks_due=Bell())
-        self.creator = RunCreator(store, graphs, POLL, catchup_limit=self.catchup_limit, advancer=self.advancer)
+        ended = Bell()
+        self.advancer = RunAdvancer(store, graphs, POLL, scheduled=self.scheduled, ended=ended, callbacks_due=Bell())
+        self.creator = RunCreator(
+            store, graphs, POLL, catchup_limit=self.catchup_limit, advancer=self.advancer, ended=ended
+        )
         self.dispatcher = Dispatcher(store, graphs, self.queue, POLL, scheduled=self.scheduled)
         self.redeliverer = Redeliverer(store, graphs, self.queue, POLL)
         self.wait_ender = WaitEnder(store, POLL, scheduled=self.scheduled, news=self.advancer.ring)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.tables import metadata
 
 

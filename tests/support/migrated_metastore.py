@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from flowd.db.dialect import Kind
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.migrate import upgrade
 from tests.support.services import PostgresServer
 

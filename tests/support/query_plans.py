@@ -2,24 +2,24 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
-from sqlalchemy import event
-
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
+from flowd.db.transaction import Transaction
 
 _SQLITE_STEP = re.compile(r"^(SCAN|SEARCH) (\w+)(?: USING (?:COVERING )?(?:INDEX (\w+)|INTEGER PRIMARY KEY))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement as it reached the driver."""
+    """One statement as it was handed to a transaction."""
 
     text: str
-    parameters: Any
+    parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +31,25 @@ class Access:
 
 
 @contextmanager
-def recorded(metastore: Metastore, tables: Collection[str]) -> Iterator[list[Statement]]:
-    """Collect every statement about these tables that the metastore runs meanwhile."""
+def recorded(tables: Collection[str]) -> Iterator[list[Statement]]:
+    """Collect every text statement about these tables that runs meanwhile, in any transaction."""
     statements: list[Statement] = []
+    execute = Transaction.execute
 
-    def note(_connection: Any, _cursor: Any, text: str, parameters: Any, _context: Any, executemany: bool) -> None:
-        if not executemany and any(re.search(rf"\b{table}\b", text) for table in tables):
-            statements.append(Statement(text, parameters))
+    async def note(tx: Transaction, statement: Any, parameters: Any = None) -> Any:
+        if isinstance(statement, str) and any(re.search(rf"\b{table}\b", statement) for table in tables):
+            statements.append(Statement(statement, parameters or {}))
+        return await execute(tx, statement, parameters)
 
-    # Two faces of one pool report to the same listeners: one is enough.
-    engines = {engine.pool: engine.sync_engine for engine in (metastore._reader, metastore._writer)}.values()
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-    try:
+    with patch.object(Transaction, "execute", note):
         yield statements
-    finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)
 
 
 async def accesses(metastore: Metastore, statement: Statement, tables: Collection[str]) -> list[Access]:
     """Return how the plan of a statement reads these tables."""
     explain = "EXPLAIN QUERY PLAN " if metastore.is_embedded else "EXPLAIN (FORMAT JSON) "
     async with metastore.transaction() as tx:
-        rows = (await tx.connection.exec_driver_sql(explain + statement.text, statement.parameters)).all()
+        rows = [tuple(row) for row in await tx.execute(explain + statement.text, statement.parameters)]
     if metastore.is_embedded:
         found = list(_of_sqlite([str(row[-1]) for row in rows], statement.text))
     else:

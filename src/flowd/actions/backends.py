@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from flowd.clock import Clock
-from flowd.db.engine import Metastore
 from flowd.db.graphs import Graphs
+from flowd.db.metastore import Metastore
 from flowd.queue.base import Queue
 
 

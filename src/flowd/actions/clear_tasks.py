@@ -6,10 +6,10 @@ from datetime import datetime
 
 from flowd.actions.backends import Backends
 from flowd.db import xcoms
-from flowd.db.engine import Transaction
 from flowd.db.graphs import Graphs
 from flowd.db.latest import latest
 from flowd.db.ledger import advance, create, read, restart, write
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent
 from flowd.domain.errors import InvalidInput, NotFound
 from flowd.domain.graph import Graph

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from flowd.actions.backends import Backends
-from flowd.db.engine import Transaction
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import advance, read, restart, write
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent
 from flowd.domain.errors import InvalidInput, NotFound
 from flowd.domain.ids import DagId, InstanceKey, RunId, TaskId

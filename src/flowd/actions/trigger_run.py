@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from flowd.actions.backends import Backends
-from flowd.db.engine import Transaction
 from flowd.db.latest import Latest, latest
 from flowd.db.ledger.create import NewRun, create_run, find_by_idempotency_key
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.data_interval import DataInterval

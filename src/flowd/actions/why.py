@@ -1,9 +1,9 @@
 """why: every reason a task instance is not running now, from the rules that decide it."""
 
 from flowd.actions.backends import Backends
-from flowd.db.engine import Transaction
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import advance, dispatch, read
+from flowd.db.transaction import Transaction
 from flowd.domain.admission import Candidate, why_not
 from flowd.domain.dag_run import DagRun
 from flowd.domain.errors import NotFound

@@ -14,7 +14,7 @@ from flowd.cli.session import read_settings, with_metastore
 from flowd.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from flowd.db.engine import Metastore
+    from flowd.db.metastore import Metastore
     from flowd.db.secrets_store import Connections, StoredConnection
     from flowd.settings.model import Settings
 

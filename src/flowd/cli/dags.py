@@ -16,7 +16,7 @@ from flowd.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
     from flowd.actions.backends import Backends
-    from flowd.db.engine import Metastore
+    from flowd.db.metastore import Metastore
     from flowd.db.views.dags import DagView
     from flowd.domain.dag_run import DagRun
 

@@ -16,7 +16,7 @@ from flowd.domain.errors import InvalidInput
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from flowd.db.engine import Metastore
+    from flowd.db.metastore import Metastore
     from flowd.db.retention import Deleted
     from flowd.db.revisions import SchemaStatus
 

@@ -7,6 +7,7 @@ NOUNS = {
     "dags": Noun("flowd.cli.dags:app", "DAGs: list, trigger, pause, test."),
     "runs": Noun("flowd.cli.runs:app", "Runs of DAGs: list, watch, clear, mark, cancel."),
     "tasks": Noun("flowd.cli.tasks:app", "Tasks of a run: list, logs, clear, mark, why."),
+    "workers": Noun("flowd.cli.workers:app", "Nodes that run tasks: list them, change how many tasks they run."),
     "db": Noun("flowd.cli.db:app", "Set up and look after the metastore."),
     "users": Noun("flowd.cli.users:app", "People who may log in."),
     "pools": Noun("flowd.cli.pools:app", "Slots that tasks share."),

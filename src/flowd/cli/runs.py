@@ -14,7 +14,7 @@ from flowd.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
     from flowd.actions.backends import Backends
-    from flowd.db.engine import Metastore
+    from flowd.db.metastore import Metastore
     from flowd.db.views.runs import RunView
     from flowd.domain.ids import InstanceKey
 

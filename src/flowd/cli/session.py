@@ -10,7 +10,7 @@ from flowd.cli.output import note
 
 if TYPE_CHECKING:
     from flowd.actions.backends import Backends
-    from flowd.db.engine import Metastore
+    from flowd.db.metastore import Metastore
     from flowd.settings.load import Keys
     from flowd.settings.model import Settings
 
@@ -40,7 +40,7 @@ def read_settings_without_keys() -> "Settings":
 @asynccontextmanager
 async def connected(settings: "Settings") -> AsyncIterator["Metastore"]:
     """The metastore as it is, whatever its schema; closed at the end."""
-    from flowd.db.engine import Metastore
+    from flowd.db.metastore import Metastore
 
     metastore = Metastore(settings.database.url.get_secret_value(), pool_size=2)
     try:

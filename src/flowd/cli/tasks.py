@@ -15,7 +15,7 @@ from flowd.domain.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from flowd.actions.backends import Backends
-    from flowd.db.engine import Metastore
+    from flowd.db.metastore import Metastore
     from flowd.db.views.task_instances import InstanceView
     from flowd.domain.ids import InstanceKey
 

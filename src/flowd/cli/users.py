@@ -14,7 +14,7 @@ from flowd.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
     from flowd.db.accounts import Account
-    from flowd.db.engine import Metastore
+    from flowd.db.metastore import Metastore
 
 app = new_app("People who may log in.")
 

@@ -12,7 +12,7 @@ from flowd.cli.session import read_settings, with_metastore
 from flowd.domain.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from flowd.db.engine import Metastore
+    from flowd.db.metastore import Metastore
     from flowd.db.secrets_store import StoredVariable, Variables
     from flowd.settings.model import Settings
 

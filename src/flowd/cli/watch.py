@@ -11,7 +11,7 @@ from flowd.cli.output import note
 from flowd.cli.session import with_metastore
 
 if TYPE_CHECKING:
-    from flowd.db.engine import Metastore
+    from flowd.db.metastore import Metastore
     from flowd.settings.model import Settings
 
 LOOK_SECONDS = 0.25

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.moments import from_db, to_db
 from flowd.db.tables import account, login_link
 from flowd.domain.errors import Conflict, InvalidInput, NotFound, Unauthorised

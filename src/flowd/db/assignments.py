@@ -3,11 +3,10 @@
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import RowMapping
-
-from flowd.db.engine import Transaction
 from flowd.db.graphs import Graphs
 from flowd.db.moments import from_db
+from flowd.db.rows import Row
+from flowd.db.transaction import Transaction
 from flowd.domain.assignment import Assignment, RunContext
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.ids import BundleHash, RunId
@@ -52,7 +51,7 @@ async def assignments(tx: Transaction, graphs: Graphs, instances: Sequence[TaskI
     return made
 
 
-def context_of(row: RowMapping, dag: DagSpec) -> RunContext:
+def context_of(row: Row, dag: DagSpec) -> RunContext:
     """Return what a task may know of the run in this row, which has CONTEXT_COLUMNS."""
     conf = json.loads(row["conf"])
     defaults = {name: param.get("value") for name, param in dag.params.items()}

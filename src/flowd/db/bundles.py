@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import to_db
 from flowd.db.tables import bundle, bundle_content
+from flowd.db.transaction import Transaction
 from flowd.domain.errors import Conflict, NotFound
 from flowd.domain.ids import BundleHash
 

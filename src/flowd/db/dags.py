@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, insert, update
+from sqlalchemy import bindparam, insert, update
 from sqlalchemy.exc import IntegrityError
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db, to_db
+from flowd.db.rows import Row
 from flowd.db.tables import dag, dag_version
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_spec import DagSpec, dag_to_json, structural_hash
 from flowd.domain.data_interval import DataInterval
 from flowd.domain.errors import Conflict
@@ -158,7 +159,7 @@ def _values(one: FreshDag, version: int, bundle: BundleHash, now: datetime) -> d
     }
 
 
-def _plan(spec: DagSpec, row: RowMapping | None, now: datetime) -> dict[str, int | None]:
+def _plan(spec: DagSpec, row: Row | None, now: datetime) -> dict[str, int | None]:
     """Return the columns of the next run, as the timetable wants it now, behind the last that was made."""
     start, end = (None, None) if row is None else (row["last_interval_start"], row["last_interval_end"])
     planned = next_run(

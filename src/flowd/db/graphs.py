@@ -4,7 +4,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from flowd.db.engine import Transaction
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_spec import dag_from_json
 from flowd.domain.errors import NotFound
 from flowd.domain.graph import Graph, graph_of

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from flowd.db.engine import Transaction
 from flowd.db.graphs import Graphs
+from flowd.db.transaction import Transaction
 from flowd.domain.errors import NotFound
 from flowd.domain.graph import Graph
 from flowd.domain.ids import BundleHash, DagId

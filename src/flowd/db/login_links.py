@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from sqlalchemy import delete, insert, select
 
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.moments import to_db
 from flowd.db.tables import account, login_link
 from flowd.domain.errors import NotFound, Unauthorised

@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.revisions import HEAD, REVISIONS, SchemaState, SchemaStatus, current
 from flowd.domain.errors import Conflict, InvalidInput
 

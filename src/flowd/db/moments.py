@@ -1,5 +1,6 @@
 """Moments in the metastore: aware UTC datetimes outside, microseconds since 1970 inside."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import overload
 
@@ -27,3 +28,8 @@ def from_db(microseconds: int | None) -> datetime | None: ...
 def from_db(microseconds: int | None) -> datetime | None:
     """Return the moment that `to_db` wrote, in UTC."""
     return None if microseconds is None else EPOCH + timedelta(microseconds=microseconds)
+
+
+def microseconds_now() -> int:
+    """Return this machine's clock as the metastore would hold it."""
+    return time.time_ns() // 1000

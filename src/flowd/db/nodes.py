@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db, to_db
+from flowd.db.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +23,12 @@ class Node:
     seen_at: datetime | None = None
 
 
-async def say_hello(tx: Transaction, node: Node) -> None:
-    """Write that the node is there now, by the metastore's clock."""
+FORGOTTEN_AFTER = timedelta(days=1)
+"""A node that died without a word is on record for this long."""
+
+
+async def say_hello(tx: Transaction, node: Node) -> int | None:
+    """Write that the node is there now, by the metastore's clock; return the concurrency that somebody wants of it."""
     values = {
         "id": node.id,
         "host": node.host,
@@ -47,6 +51,21 @@ async def say_hello(tx: Transaction, node: Node) -> None:
             f" {tx.dialect.now})",
             values,
         )
+        await tx.execute(
+            f"DELETE FROM node WHERE seen_at < {tx.dialect.now} - :patience",
+            {"patience": FORGOTTEN_AFTER // timedelta(microseconds=1)},
+        )
+    wanted: int | None = (
+        await tx.execute("SELECT wanted_concurrency FROM node WHERE id = :id", {"id": node.id})
+    ).scalar_one()
+    return wanted
+
+
+async def want_concurrency(tx: Transaction, node_id: str, concurrency: int) -> None:
+    """Write how many tasks this node is to run at a time; it hears of it when it next says hello."""
+    await tx.execute(
+        "UPDATE node SET wanted_concurrency = :concurrency WHERE id = :id", {"id": node_id, "concurrency": concurrency}
+    )
 
 
 async def say_goodbye(tx: Transaction, node_id: str) -> None:

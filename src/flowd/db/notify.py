@@ -10,7 +10,8 @@ import asyncpg
 import structlog
 from sqlalchemy.engine import URL
 
-from flowd.db.engine import CONNECT_SECONDS, Metastore
+from flowd.db.engine import CONNECT_SECONDS
+from flowd.db.metastore import Metastore
 from flowd.domain.errors import Unavailable
 
 log = structlog.get_logger(__name__)

@@ -1,6 +1,6 @@
 """Pausing DAGs."""
 
-from flowd.db.engine import Transaction
+from flowd.db.transaction import Transaction
 from flowd.domain.ids import DagId, RunKey
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.tables import pool
 from flowd.db.upsert import upsert
 from flowd.domain.errors import Conflict, InvalidInput, NotFound

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from flowd.db.engine import Transaction
+from flowd.db.transaction import Transaction
 from flowd.domain.ids import InstanceKey
 
 

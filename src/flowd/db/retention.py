@@ -8,9 +8,10 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Table, delete, exists, func, select, union
 
-from flowd.db.engine import Metastore, Transaction
+from flowd.db.metastore import Metastore
 from flowd.db.moments import to_db
 from flowd.db.tables import bundle, bundle_content, dag, dag_run, dag_version, task_instance
+from flowd.db.transaction import Transaction
 from flowd.domain.states import RunState
 
 BATCH = 200

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, inspect, text
 
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.tables import metadata
 
 REVISIONS = ("0001",)

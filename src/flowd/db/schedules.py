@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping
-
-from flowd.db.engine import Transaction
 from flowd.db.moments import EPOCH, from_db, to_db
+from flowd.db.rows import Row
+from flowd.db.transaction import Transaction
 from flowd.domain.data_interval import DataInterval, NextRun
 from flowd.domain.ids import BundleHash, DagId
 
@@ -64,7 +63,7 @@ async def advance(tx: Transaction, dag_id: DagId, last: DataInterval | None, pla
     )
 
 
-def _due(row: RowMapping) -> Due:
+def _due(row: Row) -> Due:
     last_start, last_end = from_db(row["last_interval_start"]), from_db(row["last_interval_end"])
     return Due(
         dag_id=DagId(row["dag_id"]),

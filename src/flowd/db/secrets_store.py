@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import RowMapping, delete, select, update
 
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.tables import connection, variable
 from flowd.db.upsert import upsert
 from flowd.domain.errors import InvalidInput, NotFound

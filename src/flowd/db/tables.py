@@ -325,6 +325,7 @@ node = Table(
     Column("roles", String(100), nullable=False),
     Column("queues", String(1000), nullable=False),
     Column("concurrency", Integer, nullable=False),
+    Column("wanted_concurrency", Integer),
     Column("running", Integer, nullable=False),
     Column("started_at", MOMENT, nullable=False),
     Column("seen_at", MOMENT, nullable=False),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flowd.db.engine import Transaction
 from flowd.db.ledger.read import as_json
 from flowd.db.moments import to_db
+from flowd.db.transaction import Transaction
 from flowd.domain.ids import DagId, InstanceKey, RunId
 
 _COLUMNS = {"instance": "int", "name": "text", "value": "text", "at": "int"}

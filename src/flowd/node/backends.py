@@ -8,8 +8,8 @@ import structlog
 
 from flowd.actions.backends import Backends
 from flowd.clock import SystemClock
-from flowd.db.engine import Metastore
 from flowd.db.graphs import Graphs
+from flowd.db.metastore import Metastore
 from flowd.db.notify import PostgresWakeups
 from flowd.db.revisions import SchemaState, current
 from flowd.domain.errors import InvalidSettings

@@ -5,8 +5,8 @@ import sys
 import structlog
 
 from flowd.db.accounts import ADMIN, Accounts
-from flowd.db.engine import Metastore
 from flowd.db.login_links import LoginLinks
+from flowd.db.metastore import Metastore
 from flowd.node.readiness import Readiness
 from flowd.settings.model import Settings
 

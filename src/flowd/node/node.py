@@ -64,7 +64,7 @@ class Node:
             self._worker = make_worker(settings, opened, home, self._environ)
         if "api" in roles:
             self._api = ApiServer(settings, opened.backends, readiness, inherited_socket(self._environ))
-        presence = Presence(opened.backends.metastore, self._record)
+        presence = Presence(opened.backends.metastore, self._record, self._resize)
         self._started_at = opened.backends.clock.now()
         async with asyncio.TaskGroup() as group:
             serving: asyncio.Task[None] | None = None
@@ -127,6 +127,11 @@ class Node:
             running=worker.slots.taken if worker is not None else 0,
             started_at=self._started_at,
         )
+
+    def _resize(self, concurrency: int) -> None:
+        if self._worker is not None:
+            log.info("concurrency changed", before=self._worker.slots.size, now=concurrency)
+            self._worker.slots.resize(concurrency)
 
     def _on_signal(self) -> None:
         if self._told_to_stop.is_set():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.domain.errors import InvalidSettings
 
 

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 import structlog
 
 from flowd.db import bundles
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.domain.errors import FlowdError
 from flowd.domain.ids import BundleHash
 

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 
 from flowd.child.frames import Frame
 from flowd.db import xcoms
-from flowd.db.engine import Metastore
 from flowd.db.ledger import history
+from flowd.db.metastore import Metastore
 from flowd.db.secrets_store import Connections, Variables
 from flowd.domain.errors import NotFound
 from flowd.domain.ids import DagId, RunId

@@ -148,6 +148,7 @@ async def test_whatever_happens_the_invariants_hold(open_postgres_site: OpenSite
             await asyncio.sleep(0.05)
         i9 = await all_ended(chaos.user)
         chaos.is_over = True
+    await chaos.user.advance()
 
     told = f"seed {seed}"
     assert i9 == [], f"{told}: I9: runs that never ended: {i9}"

@@ -12,11 +12,22 @@ from flowd.db.ledger.write import Measured
 from flowd.domain.dag_run import RunEvent
 from flowd.domain.errors import Conflict, IllegalTransition, StaleClaim
 from flowd.domain.retry import RetryPolicy
-from flowd.domain.task_events import CancelRequested, Failed, Queued, Succeeded, TaskEvent
+from flowd.domain.task_events import (
+    CancelRequested,
+    Failed,
+    Interrupted,
+    Lost,
+    Queued,
+    ReportEvent,
+    Rescheduled,
+    Succeeded,
+    TaskEvent,
+)
 from flowd.domain.task_instance import TaskInstance
+from flowd.domain.task_spec import OnLost
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LedgerSite, token_of
-from tests.support.specs import a_dag, a_task
+from tests.support.specs import TOKEN, a_dag, a_task
 
 AGAIN_AT_ONCE = RetryPolicy(retries=1, delay=timedelta(0))
 
@@ -53,6 +64,27 @@ async def test_i3_each_try_has_one_token_from_its_claim_to_its_end(site: LedgerS
     tokens = [(one.try_number, one.token) for one in await site.history(run, "load") if one.token]
     assert [number for number, _ in tokens] == [1, 1, 2, 2]
     assert len(set(tokens)) == len({token for _, token in tokens}) == 2
+
+
+@pytest.mark.parametrize(
+    ("report", "cause"),
+    [
+        (Failed(TOKEN, timedelta(0)), "failed"),
+        (Rescheduled(TOKEN, timedelta(0)), "rescheduled"),
+        (Interrupted(TOKEN), "interrupted"),
+        (Lost(TOKEN, OnLost.RETRY, timedelta(0)), "lost"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+async def test_i8_a_second_try_has_a_recorded_cause(site: LedgerSite, report: ReportEvent, cause: str) -> None:
+    run = await site.begin(a_dag(a_task("load", retry=AGAIN_AT_ONCE)))
+    claimed = (await site.claim())["load"]
+    await site.report(claimed.assignment.instance, replace(report, token=claimed.token))
+
+    await site.work()
+
+    assert (await site.causes(run, "load"))[3:6] == [cause, "scheduled", "queued"]
+    assert await site.rows("SELECT cause FROM attempt WHERE try_number = 1") == [(cause,)]
 
 
 async def test_every_end_of_a_running_try_leaves_its_attempt_with_what_was_measured(site: LedgerSite) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from flowd.db.dialect import Kind
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.views.health import live_counts
 from flowd.db.views.listing import Listing
 from flowd.db.views.pools import list_pools

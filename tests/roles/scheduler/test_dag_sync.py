@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flowd.db import bundles
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.domain.ids import BundleHash
 from flowd.roles.loop import Bell
 from flowd.roles.scheduler.dag_folder import DagFolder

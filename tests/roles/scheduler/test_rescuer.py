@@ -1,13 +1,16 @@
 """Rescuer: gives up a silent worker's leases when LeaseWatch says so, and not a moment earlier."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
 from flowd.clock import SystemClock
 from flowd.db.ledger import lease
+from flowd.db.metastore import Metastore
+from flowd.db.transaction import Transaction
 from flowd.domain.errors import IllegalTransition
 from flowd.domain.ids import RunKey
 from flowd.domain.lease import LeaseWatch
@@ -31,6 +34,21 @@ class HandClock(SystemClock):
 
     def monotonic(self) -> float:
         return self.seconds
+
+
+class LateHeartbeat(Metastore):
+    """A metastore whose next write is preceded by a heartbeat of `claimed`, as if a worker had come back just then."""
+
+    claimed: Claimed | None = None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        if self.claimed is not None:
+            held, self.claimed = {self.claimed.assignment.instance: self.claimed.token}, None
+            async with super().transaction() as tx:
+                await lease.prolong(tx, held, LEASE)
+        async with super().transaction() as tx:
+            yield tx
 
 
 @dataclass
@@ -120,6 +138,22 @@ async def test_a_heartbeat_that_comes_late_saves_the_try(watched: Watched) -> No
     await watched.look(HEALTH.total_seconds())
 
     assert await state(watched.site) == "running"
+
+
+async def test_a_heartbeat_that_comes_between_the_last_look_and_the_giving_up_saves_the_try(
+    site: LedgerSite,
+) -> None:
+    claimed = await silent(site)
+    late = LateHeartbeat(site.metastore.url.render_as_string(hide_password=False))
+    watched = Watched(replace(site, metastore=late))
+    await watched.look()
+    late.claimed = claimed
+
+    await watched.look(HEALTH.total_seconds())
+
+    assert late.claimed is None
+    assert await state(site) == "running"
+    await late.close()
 
 
 async def test_the_silent_worker_is_fenced_and_its_try_given_back(watched: Watched) -> None:

@@ -12,7 +12,7 @@ from flowd.api.schemas.tasks import TaskCollectionResponse, TaskResponse
 from flowd.api.schemas.versions import DagSourceResponse, DagVersionCollectionResponse, DagVersionResponse
 from flowd.api.storable import WholeNumber
 from flowd.db.bundles import fetch_manifest, fetch_packed, unpack
-from flowd.db.engine import Transaction
+from flowd.db.transaction import Transaction
 from flowd.db.views.listing import EVERYTHING, Listing, OneOf
 from flowd.db.views.versions import VERSIONS, VersionView, get_version, list_versions
 from flowd.domain.errors import InvalidInput, NotFound

@@ -4,9 +4,9 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flowd.db.engine import Transaction
 from flowd.db.ledger.read import INSTANCE_COLUMNS, LIVE_RUN, TALLY_COLUMNS, as_json, instance_of, tally_of
 from flowd.db.moments import to_db
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun
 from flowd.domain.ids import DagId, InstanceKey, RunId, RunKey, TaskId
 from flowd.domain.run_plan import Tally

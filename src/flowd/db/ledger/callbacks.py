@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping
-
 from flowd.db.assignments import CONTEXT_COLUMNS
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db
+from flowd.db.rows import Row
+from flowd.db.transaction import Transaction
 from flowd.domain.ids import BundleHash, DagId, RunId, RunKey
 from flowd.domain.states import RunState
 
@@ -26,7 +25,7 @@ class DueCallback:
     state: RunState
     dag_version: int
     bundle: BundleHash
-    row: RowMapping
+    row: Row
 
 
 async def want_callback(tx: Transaction, runs: Sequence[RunKey]) -> None:
@@ -69,7 +68,7 @@ async def done(tx: Transaction, run: RunKey) -> None:
     await tx.execute("UPDATE dag_run SET callback_due_at = NULL WHERE id = :id", {"id": run})
 
 
-def _due(row: RowMapping) -> DueCallback:
+def _due(row: Row) -> DueCallback:
     return DueCallback(
         run=RunKey(row["id"]),
         dag_id=DagId(row["dag_id"]),

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flowd.db.engine import Transaction
 from flowd.db.ledger import lease, read, write
+from flowd.db.transaction import Transaction
 from flowd.domain.ids import ClaimToken, InstanceKey
 from flowd.domain.states import TaskState
 from flowd.domain.task_events import Claimed
@@ -30,7 +30,7 @@ async def claim(tx: Transaction, bids: Sequence[Bid], worker: str, lease_for: ti
     changes = [
         (held[bid.instance], Claimed(bid.try_number, bid.token, worker, lease_for))
         for bid in bids
-        if bid.instance in held and held[bid.instance].token != bid.token
+        if bid.instance in held
     ]
     won = {
         answer.token: answer

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
-from flowd.db.engine import Transaction
 from flowd.db.ledger.read import RUN_COLUMNS, run_of
 from flowd.db.moments import to_db
 from flowd.db.tables import dag_run, task_instance
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun
 from flowd.domain.data_interval import DataInterval
 from flowd.domain.errors import Conflict

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flowd.db.dialect import Kind
-from flowd.db.engine import Transaction
 from flowd.db.ledger import read
 from flowd.db.ledger.read import INSTANCE_COLUMNS, LIVE_RUN, as_json, instance_of
+from flowd.db.transaction import Transaction
 from flowd.domain.admission import Occupancy
 from flowd.domain.ids import DagId, InstanceKey, RunKey, TaskId
 from flowd.domain.task_instance import TaskInstance

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db
+from flowd.db.transaction import Transaction
 from flowd.domain.ids import DagId, RunId
 
 

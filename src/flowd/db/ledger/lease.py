@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flowd.db.engine import Transaction
 from flowd.db.ledger import read
 from flowd.db.ledger.read import INSTANCE_COLUMNS, as_json, instance_of
+from flowd.db.transaction import Transaction
 from flowd.domain.ids import ClaimToken, InstanceKey
 from flowd.domain.lease import ExpiredLease
 from flowd.domain.task_instance import TaskInstance

@@ -1,6 +1,6 @@
 """The note that people leave on a run."""
 
-from flowd.db.engine import Transaction
+from flowd.db.transaction import Transaction
 from flowd.domain.ids import DagId, RunId
 
 

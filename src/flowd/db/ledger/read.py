@@ -4,10 +4,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping
-
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db
+from flowd.db.rows import Row
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun
 from flowd.domain.ids import BundleHash, ClaimToken, DagId, InstanceKey, RunId, RunKey, TaskId
 from flowd.domain.run_plan import Tally
@@ -63,7 +62,7 @@ async def run(tx: Transaction, key: RunKey) -> DagRun:
     return run_of(rows.mappings().one())
 
 
-def instance_of(row: RowMapping) -> TaskInstance:
+def instance_of(row: Row) -> TaskInstance:
     """Return the value of a row that has INSTANCE_COLUMNS."""
     return TaskInstance(
         key=InstanceKey(row["id"]),
@@ -91,7 +90,7 @@ def instance_of(row: RowMapping) -> TaskInstance:
     )
 
 
-def tally_of(row: RowMapping) -> Tally:
+def tally_of(row: Row) -> Tally:
     """Return the upstream tally of a row that has TALLY_COLUMNS."""
     return Tally(
         success=row["up_success"],
@@ -102,7 +101,7 @@ def tally_of(row: RowMapping) -> Tally:
     )
 
 
-def run_of(row: RowMapping) -> DagRun:
+def run_of(row: Row) -> DagRun:
     """Return the value of a row that has RUN_COLUMNS."""
     return DagRun(
         key=RunKey(row["id"]),

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from flowd.db.engine import Transaction
 from flowd.db.ledger import advance, read, write
 from flowd.db.ledger.read import INSTANCE_COLUMNS, as_json, instance_of
 from flowd.db.moments import to_db
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun
 from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, InstanceKey, RunId, RunKey

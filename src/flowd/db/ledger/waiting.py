@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from flowd.db.engine import Transaction
 from flowd.db.ledger.read import INSTANCE_COLUMNS, instance_of
 from flowd.db.moments import from_db
+from flowd.db.transaction import Transaction
 from flowd.domain.states import WAITING
 from flowd.domain.task_instance import TaskInstance
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flowd.db.engine import Transaction
 from flowd.db.ledger.read import as_json
 from flowd.db.moments import to_db
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent, run_transition
 from flowd.domain.errors import Conflict, IllegalTransition, StaleClaim
 from flowd.domain.ids import InstanceKey

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowd.db.engine import Transaction
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_spec import dag_from_json
 from flowd.domain.timetable import (
     ContinuousTimetable,

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, RowMapping, exists, func, select
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db
 from flowd.db.tables import dag, dag_run, dag_version, import_error
+from flowd.db.transaction import Transaction
 from flowd.db.views.dag_cards import DagCard, DagCards
 from flowd.db.views.listing import Field, FieldKind, Listing, OneOf, Order, View, count, page
 from flowd.db.views.versions import VERSIONS, VersionView, version_of

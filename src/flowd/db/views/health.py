@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Select, Table, func, select
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db, to_db
 from flowd.db.tables import dag_run, node, task_instance
+from flowd.db.transaction import Transaction
 from flowd.db.views.live_states import is_one_of, is_state
 from flowd.domain.states import WAITING, RunState, TaskState
 

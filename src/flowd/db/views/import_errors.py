@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db
 from flowd.db.tables import import_error
+from flowd.db.transaction import Transaction
 from flowd.db.views.listing import Field, FieldKind, Listing, OneOf, Order, View, count, page
 from flowd.domain.errors import NotFound
 

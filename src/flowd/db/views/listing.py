@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, RowMapping, Select, and_, func, or_, select, true
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import to_db
+from flowd.db.transaction import Transaction
 
 MOST_ROWS = 100
 """The longest page, as in Airflow."""

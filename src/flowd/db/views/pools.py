@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import and_, func, select
 
-from flowd.db.engine import Transaction
 from flowd.db.tables import pool, task_instance
+from flowd.db.transaction import Transaction
 from flowd.db.views.listing import Field, FieldKind, Listing, OneOf, Order, View, count, page
 from flowd.db.views.live_states import is_one_of, is_state
 from flowd.domain.errors import NotFound

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import select, union_all
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db
 from flowd.db.tables import dag_run
+from flowd.db.transaction import Transaction
 from flowd.domain.states import RunState
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import RowMapping, func, select
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db
 from flowd.db.tables import dag_run, dag_version, task_instance
+from flowd.db.transaction import Transaction
 from flowd.db.views.dag_cards import DagCards
 from flowd.db.views.listing import Field, FieldKind, Listing, OneOf, Order, View, count, page
 from flowd.db.views.versions import VERSIONS, VersionView, version_of

@@ -1,7 +1,7 @@
 """The names of variables and connections, filtered, ordered and paged; their values stay sealed here."""
 
-from flowd.db.engine import Transaction
 from flowd.db.tables import connection, variable
+from flowd.db.transaction import Transaction
 from flowd.db.views.listing import Field, Listing, Order, View, count, page
 
 VARIABLES = View(

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db
 from flowd.db.tables import dag_run, dag_version, rendered, task_instance
+from flowd.db.transaction import Transaction
 from flowd.db.views.dag_cards import DagCards
 from flowd.db.views.listing import EVERY_ROW, Field, FieldKind, Listing, OneOf, Order, View, count, page
 from flowd.db.views.runs import SECOND, duration_seconds

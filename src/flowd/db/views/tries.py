@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import RowMapping, select
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db
 from flowd.db.tables import attempt
+from flowd.db.transaction import Transaction
 from flowd.db.views.runs import duration_seconds
 from flowd.db.views.task_instances import InstanceView
 from flowd.domain.errors import NotFound

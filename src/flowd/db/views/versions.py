@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import RowMapping, case, select
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db
 from flowd.db.tables import dag, dag_version
+from flowd.db.transaction import Transaction
 from flowd.db.views.listing import Field, FieldKind, Listing, OneOf, Order, View, count, page
 from flowd.domain.errors import NotFound
 

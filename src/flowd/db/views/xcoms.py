@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from flowd.db.engine import Transaction
 from flowd.db.moments import from_db
 from flowd.db.tables import dag_run, task_instance, xcom
+from flowd.db.transaction import Transaction
 from flowd.db.views.dag_cards import DagCards
 from flowd.db.views.listing import Field, FieldKind, Listing, Order, View, count, page
 from flowd.domain.errors import NotFound

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from flowd.db.engine import Transaction
 from flowd.db.ledger import advance, read, write
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent, outcome_of
 from flowd.domain.graph import Graph
 from flowd.domain.ids import InstanceKey, RunKey, TaskId

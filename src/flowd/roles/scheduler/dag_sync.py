@@ -16,7 +16,7 @@ import structlog
 from watchfiles import DefaultFilter, awatch
 
 from flowd.db import bundles, dags, import_errors
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.domain.errors import Conflict
 from flowd.domain.ids import BundleHash
 from flowd.roles.loop import Bell, Loop

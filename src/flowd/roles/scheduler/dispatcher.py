@@ -7,9 +7,10 @@ from datetime import timedelta
 import structlog
 
 from flowd.db.assignments import assignments
-from flowd.db.engine import Metastore, Transaction
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import dispatch, write
+from flowd.db.metastore import Metastore
+from flowd.db.transaction import Transaction
 from flowd.domain.admission import Candidate, Occupancy, admit
 from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, RunKey, TaskId

@@ -8,7 +8,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.db.retention import delete_finished_runs
 from flowd.domain.errors import Unavailable
 

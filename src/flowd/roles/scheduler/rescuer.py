@@ -6,9 +6,10 @@ from datetime import timedelta
 import structlog
 
 from flowd.clock import Clock
-from flowd.db.engine import Metastore, Transaction
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import advance, lease, read, write
+from flowd.db.metastore import Metastore
+from flowd.db.transaction import Transaction
 from flowd.domain.errors import Unavailable
 from flowd.domain.ids import RunKey
 from flowd.domain.lease import ExpiredLease, LeaseWatch

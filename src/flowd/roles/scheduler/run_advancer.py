@@ -1,15 +1,17 @@
 """RunAdvancer: starts queued runs, tells downstreams what has ended, and ends runs that have nothing left."""
 
-from collections import defaultdict
+import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from flowd.db.engine import Metastore, Transaction
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import advance, callbacks, create, read, write
+from flowd.db.metastore import Metastore
+from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent
 from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, RunKey
@@ -23,32 +25,49 @@ log = structlog.get_logger(__name__)
 MOST_RUNS = 64
 """How many runs one transaction advances: enough to share a commit, few enough not to hold locks for long."""
 
+HELD_PAUSE = timedelta(milliseconds=20)
+HELD_PATIENCE_SECONDS = 1.0
+"""How long a rung run that another scheduler holds is tried again before it is left to the poll."""
+
 
 class RunAdvancer:
     """Moves runs forward when they are rung, and looks for forgotten ones at every interval.
 
     Any number may work at once: each takes the runs that no other holds. `scheduled` is rung when tasks may be ready,
-    `callbacks_due` when an ended run wants its DAG to be told.
+    `ended` when a run has ended, `callbacks_due` when one wants its DAG to be told.
     """
 
     def __init__(
-        self, metastore: Metastore, graphs: Graphs, interval: timedelta, *, scheduled: Bell, callbacks_due: Bell
+        self,
+        metastore: Metastore,
+        graphs: Graphs,
+        interval: timedelta,
+        *,
+        scheduled: Bell,
+        ended: Bell,
+        callbacks_due: Bell,
     ) -> None:
         self.loop = Loop("RunAdvancer", self.step, interval)
         self._scheduled = scheduled
+        self._ended = ended
         self._callbacks_due = callbacks_due
         self._metastore = metastore
         self._graphs = graphs
         self._rung: set[RunKey] = set()
+        self._held_since: dict[RunKey, float] = {}
         self._looked_up_to = RunKey(0)
 
     def ring(self, runs: Iterable[RunKey]) -> None:
         """Note that these runs have news."""
         self._rung.update(runs)
-        self.loop.bell.ring()
+        if self._rung:
+            self.loop.bell.ring()
 
-    async def step(self) -> bool:
-        """Advance the runs that were rung or, when none was, those that the metastore knows to be waiting."""
+    async def step(self) -> bool | timedelta:
+        """Advance the runs that were rung or, when none was, those that the metastore knows to be waiting.
+
+        The answer is a short pause where nothing is left but runs that another scheduler holds.
+        """
         rung, self._rung = self._rung, set()
         keys = sorted(rung) if rung else await self._forgotten()
         if not keys:
@@ -58,12 +77,16 @@ class RunAdvancer:
         advanced = await self.advance(batch)
         # Even where nothing follows from what ended: it has freed a slot for the next waiter.
         self._scheduled.ring()
-        return bool(rest) or advanced
+        # What was rung is dealt with; what was found by looking may be only the first of it.
+        if rest or (advanced and not rung):
+            return True
+        return HELD_PAUSE if self._rung else False
 
     async def advance(self, keys: Sequence[RunKey]) -> bool:
         """Advance these runs in one transaction, less those another scheduler holds; True where anything changed."""
         async with self._metastore.transaction() as tx:
             runs = await read.runs(tx, keys, skip_locked=True)
+            self._try_again(set(keys) - {run.key for run in runs})
             live = [run for run in runs if not run.state.is_finished]
             graphs = await self._graphs.get(tx, {run.dag_version for run in live})
             now = await tx.now()
@@ -73,19 +96,24 @@ class RunAdvancer:
             await work.look_around()
             await work.propagate()
             await work.finish()
-            over = [run for run in runs if run.state.is_finished]
-            # What ends after its run has (a mark, a late kill) has nobody left to tell.
-            late = await advance.ended_instances(tx, [run.key for run in over])
-            await advance.mark_told(tx, [instance.key for instance in late])
+            over = await _settle_ended(tx, [run for run in runs if run.state.is_finished])
             await advance.settle_runs(tx, [*work.runs(), *over], with_news=work.waiting_for_past())
             telling = [run.key for run, _ in work.ended if graphs[run.dag_version].dag.has_run_callbacks]
             await callbacks.want_callback(tx, telling)
         for run, event in work.ended:
             log.info("run ended", dag=run.dag_id, run=run.run_id, state=run.state.value, cause=event.value)
         self.ring(work.woken)
+        if work.ended:
+            self._ended.ring()
         if telling:
             self._callbacks_due.ring()
         return bool(work.changed or started)
+
+    def _try_again(self, held: set[RunKey]) -> None:
+        """Keep the runs that another scheduler holds: it may have looked for news before this news was there."""
+        now = asyncio.get_running_loop().time()
+        self._held_since = {key: self._held_since.get(key, now) for key in held}
+        self._rung.update(key for key, since in self._held_since.items() if now - since < HELD_PATIENCE_SECONDS)
 
     async def _forgotten(self) -> list[RunKey]:
         async with self._metastore.reading() as tx:
@@ -143,6 +171,14 @@ class RunAdvancer:
                 )
             )
         return started
+
+
+async def _settle_ended(tx: Transaction, over: Sequence[DagRun]) -> list[DagRun]:
+    """Return runs that have ended with what ended later (a mark, a late kill) counted: it has nobody left to tell."""
+    late = await advance.ended_instances(tx, [run.key for run in over])
+    await advance.mark_told(tx, [instance.key for instance in late])
+    counts = Counter(instance.run for instance in late)
+    return [replace(run, unfinished=run.unfinished - counts[run.key]) for run in over]
 
 
 def _most_runs(graph: Graph) -> int:

@@ -10,9 +10,9 @@ import structlog
 from flowd.child.keeper_client import Keeper
 from flowd.child.launch import Call, Ended, Launch
 from flowd.db.assignments import context_of
-from flowd.db.engine import Metastore
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import callbacks
+from flowd.db.metastore import Metastore
 from flowd.domain.assignment import run_to_json
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.ids import UNMAPPED

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from flowd.db import schedules
-from flowd.db.engine import Metastore, Transaction
 from flowd.db.graphs import Graphs
 from flowd.db.ledger.create import NewRun, create_run, live_runs
+from flowd.db.metastore import Metastore
+from flowd.db.transaction import Transaction
 from flowd.domain.data_interval import DataInterval, NextRun
 from flowd.domain.errors import Conflict
 from flowd.domain.graph import Graph
@@ -15,7 +16,7 @@ from flowd.domain.ids import RunKey
 from flowd.domain.run_id import scheduled_run_id
 from flowd.domain.states import RunType, TriggeredBy
 from flowd.domain.timetable import active_runs_limit, next_run
-from flowd.roles.loop import Loop
+from flowd.roles.loop import Bell, Loop
 from flowd.roles.scheduler.run_advancer import RunAdvancer
 
 log = structlog.get_logger(__name__)
@@ -28,13 +29,20 @@ class RunCreator:
 
     Of any number of creators one makes each run: the DAG row is locked, the run is unique by its logical date, and
     the next due instant is advanced in the same transaction. No more than `catchup_limit` scheduled runs of one DAG
-    are queued or running at a time: the next is made when one of them has ended.
+    are queued or running at a time: the next is made when one of them has ended: `ended` is rung then.
     """
 
     def __init__(
-        self, metastore: Metastore, graphs: Graphs, interval: timedelta, *, catchup_limit: int, advancer: RunAdvancer
+        self,
+        metastore: Metastore,
+        graphs: Graphs,
+        interval: timedelta,
+        *,
+        catchup_limit: int,
+        advancer: RunAdvancer,
+        ended: Bell,
     ) -> None:
-        self.loop = Loop("RunCreator", self.step, interval)
+        self.loop = Loop("RunCreator", self.step, interval, ended)
         self._metastore = metastore
         self._graphs = graphs
         self._catchup_limit = catchup_limit

@@ -38,12 +38,12 @@ class Scheduler:
     ) -> None:
         metastore, graphs, queue = backends.metastore, backends.graphs, backends.queue
         scheduled = Bell()
-        callbacks_due = Bell()
+        ended, callbacks_due = Bell(), Bell()
         self.advancer = RunAdvancer(
-            metastore, graphs, plan.poll_interval, scheduled=scheduled, callbacks_due=callbacks_due
+            metastore, graphs, plan.poll_interval, scheduled=scheduled, ended=ended, callbacks_due=callbacks_due
         )
         self.creator = RunCreator(
-            metastore, graphs, plan.poll_interval, catchup_limit=plan.catchup_limit, advancer=self.advancer
+            metastore, graphs, plan.poll_interval, catchup_limit=plan.catchup_limit, advancer=self.advancer, ended=ended
         )
         self.dag_sync = make_dag_sync(self.creator.loop.bell)
         watch = LeaseWatch(patience=plan.heartbeat * 2, health=plan.lease)

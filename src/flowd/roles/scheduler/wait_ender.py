@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from flowd.db.engine import Metastore
 from flowd.db.ledger import restart, waiting, write
+from flowd.db.metastore import Metastore
 from flowd.domain.ids import RunKey
 from flowd.domain.task_events import Scheduled
 from flowd.roles.loop import Bell, Loop

@@ -9,10 +9,10 @@ import structlog
 
 from flowd.db import xcoms
 from flowd.db.assignments import assignments
-from flowd.db.engine import Metastore
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import claims, read, write
 from flowd.db.ledger.claims import Bid
+from flowd.db.metastore import Metastore
 from flowd.domain.assignment import Assignment
 from flowd.domain.ids import ClaimToken, InstanceKey
 from flowd.domain.task_events import Interrupted

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import structlog
 
-from flowd.db.engine import Metastore
 from flowd.db.ledger import lease
+from flowd.db.metastore import Metastore
 from flowd.domain.ids import ClaimToken, InstanceKey
 from flowd.roles.loop import Loop
 

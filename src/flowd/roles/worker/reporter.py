@@ -6,8 +6,8 @@ from functools import partial
 import structlog
 
 from flowd.db import xcoms
-from flowd.db.engine import Metastore
 from flowd.db.ledger import read, restart, write
+from flowd.db.metastore import Metastore
 from flowd.domain.assignment import Assignment
 from flowd.domain.ids import ClaimToken, RunKey
 from flowd.domain.task_events import Succeeded

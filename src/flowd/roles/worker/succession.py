@@ -5,8 +5,8 @@ from collections.abc import Collection
 import structlog
 
 from flowd.child.leftovers import kill_marked
-from flowd.db.engine import Metastore
 from flowd.db.ledger import lease, read, write
+from flowd.db.metastore import Metastore
 from flowd.domain.ids import ClaimToken, RunKey
 from flowd.domain.task_events import Interrupted
 from flowd.domain.task_instance import TaskInstance

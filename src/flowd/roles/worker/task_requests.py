@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from flowd.child.frames import Frame
 from flowd.db import rendered, xcoms
-from flowd.db.engine import Transaction
 from flowd.db.ledger import lease
 from flowd.db.secrets_store import StoredVariable
+from flowd.db.transaction import Transaction
 from flowd.domain.errors import NotFound, StaleClaim
 from flowd.queue.base import Claimed
 from flowd.roles.look_ups import Library, LookUps, Operation

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from flowd.db.engine import Metastore
+from flowd.db.metastore import Metastore
 from flowd.domain.ids import ClaimToken
 from flowd.queue.base import Claimed, Queue
 from flowd.queue.message import SigningKeys

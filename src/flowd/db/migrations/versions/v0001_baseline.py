@@ -89,6 +89,7 @@ def upgrade() -> None:
         sa.Column("roles", sa.String(length=100), nullable=False),
         sa.Column("queues", sa.String(length=1000), nullable=False),
         sa.Column("concurrency", sa.Integer(), nullable=False),
+        sa.Column("wanted_concurrency", sa.Integer(), nullable=True),
         sa.Column("running", sa.Integer(), nullable=False),
         sa.Column("started_at", MOMENT, nullable=False),
         sa.Column("seen_at", MOMENT, nullable=False),

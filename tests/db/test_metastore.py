@@ -1,20 +1,30 @@
 """Transactions over the metastore, on both databases, with the faults that a network and a server make."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, ResourceClosedError
 
 from flowd.db.dialect import Kind
-from flowd.db.engine import Metastore, normalise
-from flowd.domain.errors import InvalidInput, MetastoreUnavailable
+from flowd.db.metastore import Metastore
+from flowd.domain.errors import MetastoreUnavailable
 from tests.support.services import PostgresServer
 from tests.support.tcp_proxy import TcpProxy
+
+Say = Callable[[str], Any]
+"""How a statement is said: as a text, straight to the driver, or as a TextClause, through SQLAlchemy."""
+
+
+@pytest.fixture(params=[str, text], ids=["straight", "through SQLAlchemy"])
+def say(request: pytest.FixtureRequest) -> Say:
+    spoken: Say = request.param
+    return spoken
 
 
 @pytest.fixture
@@ -45,42 +55,82 @@ async def metastore(
 @asynccontextmanager
 async def with_table(metastore: Metastore) -> AsyncIterator[Metastore]:
     """A metastore with a table `note`, from which no connection is left out at the end."""
-    async with metastore.transaction() as connection:
-        await connection.execute(text("CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT)"))
+    async with metastore.transaction() as tx:
+        await tx.execute("CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT)")
     yield metastore
     assert metastore.pooled_out == 0
     await metastore.close()
 
 
-async def write(metastore: Metastore, key: int, body: str = "") -> None:
-    async with metastore.transaction() as connection:
-        await connection.execute(text("INSERT INTO note VALUES (:key, :body)"), {"key": key, "body": body})
+async def write(metastore: Metastore, key: int, body: str = "", *, say: Say = str) -> None:
+    async with metastore.transaction() as tx:
+        await tx.execute(say("INSERT INTO note VALUES (:key, :body)"), {"key": key, "body": body})
 
 
 async def count(metastore: Metastore) -> int:
-    async with metastore.reading() as connection:
-        return int((await connection.execute(text("SELECT COUNT(*) FROM note"))).scalar_one())
+    async with metastore.reading() as tx:
+        return int((await tx.execute("SELECT COUNT(*) FROM note")).scalar_one())
 
 
 async def test_a_transaction_is_committed_at_its_end_and_rolled_back_by_an_exception(metastore: Metastore) -> None:
     await write(metastore, 1)
 
     with pytest.raises(ZeroDivisionError):
-        async with metastore.transaction() as connection:
-            await connection.execute(text("INSERT INTO note VALUES (2, '')"))
+        async with metastore.transaction() as tx:
+            await tx.execute("INSERT INTO note VALUES (2, '')")
             raise ZeroDivisionError
 
     assert await count(metastore) == 1
 
 
-async def test_an_error_in_the_statement_is_not_taken_for_an_absent_metastore(metastore: Metastore) -> None:
+async def test_an_error_in_the_statement_is_not_taken_for_an_absent_metastore(metastore: Metastore, say: Say) -> None:
     await write(metastore, 1)
 
     with pytest.raises(IntegrityError):
-        await write(metastore, 1)
+        await write(metastore, 1, say=say)
     with pytest.raises((OperationalError, ProgrammingError)):
-        async with metastore.transaction() as connection:
-            await connection.execute(text("SELECT * FROM nothing"))
+        async with metastore.transaction() as tx:
+            await tx.execute(say("SELECT * FROM nothing"))
+
+    await write(metastore, 2)
+    assert await count(metastore) == 2
+
+
+async def test_texts_and_other_statements_share_one_transaction(metastore: Metastore) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with metastore.transaction() as tx:
+            await tx.execute("INSERT INTO note VALUES (1, '')")
+            await tx.execute(text("INSERT INTO note VALUES (2, '')"))
+            assert (await tx.execute("SELECT COUNT(*) FROM note")).scalar_one() == 2
+            assert (await tx.execute(text("SELECT COUNT(*) FROM note"))).scalar_one() == 2
+            raise ZeroDivisionError
+
+    assert await count(metastore) == 0
+
+
+async def test_a_savepoint_is_taken_back_by_itself(metastore: Metastore) -> None:
+    async with metastore.transaction() as tx:
+        await tx.execute("INSERT INTO note VALUES (1, '')")
+        with pytest.raises(IntegrityError):
+            async with tx.connection.begin_nested():
+                await tx.execute("INSERT INTO note VALUES (2, '')")
+                await tx.execute("INSERT INTO note VALUES (1, 'again')")
+        await tx.execute("INSERT INTO note VALUES (3, '')")
+
+    async with metastore.reading() as tx:
+        assert list(await tx.execute("SELECT id FROM note ORDER BY id")) == [(1,), (3,)]
+
+
+async def test_a_transaction_that_is_over_runs_nothing_more(metastore: Metastore, say: Say) -> None:
+    async with metastore.transaction() as committed:
+        pass
+    with pytest.raises(ZeroDivisionError):
+        async with metastore.reading() as rolled_back:
+            raise ZeroDivisionError
+
+    for tx in (committed, rolled_back):
+        with pytest.raises(ResourceClosedError):
+            await tx.execute(say("SELECT 1"))
 
 
 @pytest.mark.parametrize("error", [TimeoutError("mine"), FileNotFoundError("mine")])
@@ -92,8 +142,8 @@ async def test_the_callers_own_errors_pass_through_untouched(metastore: Metastor
 
 async def test_nothing_can_be_written_while_reading(metastore: Metastore) -> None:
     with pytest.raises(Exception, match=r"read-?only"):
-        async with metastore.reading() as connection:
-            await connection.execute(text("INSERT INTO note VALUES (1, '')"))
+        async with metastore.reading() as tx:
+            await tx.execute("INSERT INTO note VALUES (1, '')")
 
     assert await count(metastore) == 0
 
@@ -102,11 +152,11 @@ async def test_a_reader_sees_one_moment_and_waits_for_no_writer(metastore: Metas
     await write(metastore, 1)
 
     async with metastore.reading() as reader:
-        before = (await reader.execute(text("SELECT COUNT(*) FROM note"))).scalar_one()
+        before = (await reader.execute("SELECT COUNT(*) FROM note")).scalar_one()
         async with metastore.transaction() as writer:
-            await writer.execute(text("INSERT INTO note VALUES (2, '')"))
-            during = (await reader.execute(text("SELECT COUNT(*) FROM note"))).scalar_one()
-        after = (await reader.execute(text("SELECT COUNT(*) FROM note"))).scalar_one()
+            await writer.execute("INSERT INTO note VALUES (2, '')")
+            during = (await reader.execute("SELECT COUNT(*) FROM note")).scalar_one()
+        after = (await reader.execute("SELECT COUNT(*) FROM note")).scalar_one()
 
     assert (before, during, after) == (1, 1, 1)
     assert await count(metastore) == 2
@@ -116,8 +166,8 @@ async def test_a_cancelled_transaction_leaves_nothing_behind(metastore: Metastor
     begun = asyncio.Event()
 
     async def hang() -> None:
-        async with metastore.transaction() as connection:
-            await connection.execute(text("INSERT INTO note VALUES (7, '')"))
+        async with metastore.transaction() as tx:
+            await tx.execute("INSERT INTO note VALUES (7, '')")
             begun.set()
             await asyncio.Event().wait()
 
@@ -133,26 +183,26 @@ async def test_a_cancelled_transaction_leaves_nothing_behind(metastore: Metastor
 
 async def test_two_writers_take_turns(metastore: Metastore) -> None:
     async def add() -> None:
-        async with metastore.transaction() as connection:
-            await connection.execute(text("UPDATE note SET id = id + 1"))
+        async with metastore.transaction() as tx:
+            await tx.execute("UPDATE note SET id = id + 1")
 
     await write(metastore, 0)
     async with asyncio.TaskGroup() as group:
         for _ in range(10):
             group.create_task(add())
 
-    async with metastore.reading() as connection:
-        assert (await connection.execute(text("SELECT id FROM note"))).scalar_one() == 10
+    async with metastore.reading() as tx:
+        assert (await tx.execute("SELECT id FROM note")).scalar_one() == 10
 
 
-async def test_a_cancelled_statement_frees_its_connection_and_its_lock(postgres: Metastore) -> None:
+async def test_a_cancelled_statement_frees_its_connection_and_its_lock(postgres: Metastore, say: Say) -> None:
     started = asyncio.Event()
 
     async def hang() -> None:
-        async with postgres.transaction() as connection:
-            await connection.execute(text("INSERT INTO note VALUES (1, '')"))
+        async with postgres.transaction() as tx:
+            await tx.execute("INSERT INTO note VALUES (1, '')")
             started.set()
-            await connection.execute(text("SELECT pg_sleep(50)"))
+            await tx.execute(say("SELECT pg_sleep(50)"))
 
     hanging = asyncio.create_task(hang())
     await started.wait()
@@ -164,16 +214,28 @@ async def test_a_cancelled_statement_frees_its_connection_and_its_lock(postgres:
     assert postgres.pooled_out == 0
     async with asyncio.timeout(10):
         await write(postgres, 1)
+        assert await asyncio.gather(*(count(postgres) for _ in range(6))) == [1] * 6
 
 
-async def test_a_terminated_backend_is_unavailable_once_and_then_replaced(postgres: Metastore) -> None:
+async def test_a_terminated_backend_is_unavailable_once_and_then_replaced(postgres: Metastore, say: Say) -> None:
     with pytest.raises(MetastoreUnavailable, match="did not answer"):
-        async with postgres.transaction() as connection:
-            await connection.execute(text("INSERT INTO note VALUES (1, '')"))
+        async with postgres.transaction() as tx:
+            await tx.execute("INSERT INTO note VALUES (1, '')")
             await terminate_others(postgres)
-            await connection.execute(text("INSERT INTO note VALUES (2, '')"))
+            await tx.execute(say("INSERT INTO note VALUES (2, '')"))
 
     assert await postgres.retrying(lambda: count(postgres)) == 0
+
+
+async def test_a_whole_pool_that_the_server_closed_costs_one_try(postgres: Metastore) -> None:
+    async with postgres.reading(), postgres.reading(), postgres.reading():
+        pass
+    other = Metastore(postgres.url.render_as_string(hide_password=False))
+    await terminate_others(other)
+    await other.close()
+
+    assert await postgres.retrying(lambda: count(postgres), tries=2) == 0
+    assert await asyncio.gather(*(count(postgres) for _ in range(3))) == [0] * 3
 
 
 @pytest.fixture
@@ -194,9 +256,9 @@ async def test_a_cut_wire_is_unavailable_and_heals_by_itself(wire: TcpProxy, pos
     async with with_table(Metastore(through(wire, postgres_url), pool_size=2)) as metastore:
         with pytest.raises(MetastoreUnavailable):
             async with metastore.transaction() as tx:
-                await tx.execute(text("INSERT INTO note VALUES (1, '')"))
+                await tx.execute("INSERT INTO note VALUES (1, '')")
                 await wire.sever()
-                await tx.execute(text("INSERT INTO note VALUES (2, '')"))
+                await tx.execute("INSERT INTO note VALUES (2, '')")
         await wire.refuse()
         with pytest.raises(MetastoreUnavailable):
             await metastore.retrying(lambda: count(metastore))
@@ -209,7 +271,7 @@ async def test_a_wire_cut_at_the_commit_is_unavailable(wire: TcpProxy, postgres_
     async with with_table(Metastore(through(wire, postgres_url), pool_size=2)) as metastore:
         with pytest.raises(MetastoreUnavailable):
             async with metastore.transaction() as tx:
-                await tx.execute(text("INSERT INTO note VALUES (1, '')"))
+                await tx.execute("INSERT INTO note VALUES (1, '')")
                 await wire.sever()
 
 
@@ -221,21 +283,19 @@ async def test_a_server_that_says_nothing_any_more_holds_nobody_for_ever(
         async with asyncio.timeout(20):
             with pytest.raises(MetastoreUnavailable):
                 async with metastore.transaction() as tx:
-                    await tx.execute(text("INSERT INTO note VALUES (1, '')"))
+                    await tx.execute("INSERT INTO note VALUES (1, '')")
                     wire.blackhole()
-                    await tx.execute(text("INSERT INTO note VALUES (2, '')"))
+                    await tx.execute("INSERT INTO note VALUES (2, '')")
         await wire.heal()
 
         assert await count(metastore) == 0
 
 
 async def terminate_others(metastore: Metastore) -> None:
-    async with metastore.transaction() as connection:
-        await connection.execute(
-            text(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+    async with metastore.transaction() as tx:
+        await tx.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
 
 
@@ -246,10 +306,10 @@ async def test_the_loser_of_a_deadlock_may_try_again(postgres: Metastore) -> Non
 
     async def lock(first: int, second: int) -> str:
         try:
-            async with postgres.transaction() as connection:
-                await connection.execute(text("UPDATE note SET body = '' WHERE id = :key"), {"key": first})
+            async with postgres.transaction() as tx:
+                await tx.execute("UPDATE note SET body = '' WHERE id = :key", {"key": first})
                 await both.wait()
-                await connection.execute(text("UPDATE note SET body = '' WHERE id = :key"), {"key": second})
+                await tx.execute("UPDATE note SET body = '' WHERE id = :key", {"key": second})
         except MetastoreUnavailable as error:
             return str(error)
         return "committed"
@@ -264,25 +324,25 @@ async def test_a_lock_that_is_not_given_in_time_is_unavailable(postgres: Metasto
     await write(postgres, 1)
 
     async with postgres.transaction() as holder:
-        await holder.execute(text("UPDATE note SET body = 'held'"))
+        await holder.execute("UPDATE note SET body = 'held'")
         with pytest.raises(MetastoreUnavailable, match="lock timeout"):
             async with postgres.transaction() as waiter:
-                await waiter.execute(text("SET LOCAL lock_timeout = '50ms'"))
-                await waiter.execute(text("UPDATE note SET body = 'mine'"))
+                await waiter.execute("SET LOCAL lock_timeout = '50ms'")
+                await waiter.execute("UPDATE note SET body = 'mine'")
 
 
 async def test_a_statement_past_its_deadline_gives_up_its_connection(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, say: Say
 ) -> None:
     monkeypatch.setattr("flowd.db.engine.STATEMENT_SECONDS", 0.2)
     metastore = Metastore(postgres_url, pool_size=1)
 
     with pytest.raises(MetastoreUnavailable, match="TimeoutError"):
-        async with metastore.transaction() as connection:
-            await connection.execute(text("SELECT pg_sleep(20)"))
+        async with metastore.transaction() as tx:
+            await tx.execute(say("SELECT pg_sleep(20)"))
 
-    async with metastore.reading() as connection:
-        assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+    async with metastore.reading() as tx:
+        assert (await tx.execute("SELECT 1")).scalar_one() == 1
     assert metastore.pooled_out == 0
     await metastore.close()
 
@@ -309,10 +369,10 @@ async def test_a_busy_sqlite_file_is_unavailable(sqlite: Metastore, tmp_path: Pa
 
     async with sqlite.transaction():
         with pytest.raises(MetastoreUnavailable, match="locked"):
-            async with other.reading() as connection:
-                await connection.execute(text("PRAGMA query_only = OFF"))
-                await connection.execute(text("PRAGMA busy_timeout = 10"))
-                await connection.execute(text("INSERT INTO note VALUES (1, '')"))
+            async with other.reading() as tx:
+                await tx.execute("PRAGMA query_only = OFF")
+                await tx.execute("PRAGMA busy_timeout = 10")
+                await tx.execute("INSERT INTO note VALUES (1, '')")
 
     assert other.pooled_out == 0
     await other.close()
@@ -337,35 +397,3 @@ async def test_closing_twice_and_closing_unused_are_harmless(tmp_path: Path) -> 
 
     await metastore.close()
     await metastore.close()
-
-
-@pytest.mark.parametrize(
-    ("url", "driver", "kind"),
-    [
-        ("sqlite:///flowd.db", "sqlite+aiosqlite", Kind.SQLITE),
-        ("sqlite+pysqlite:////var/flowd.db", "sqlite+aiosqlite", Kind.SQLITE),
-        ("postgres://flowd@db/flowd", "postgresql+asyncpg", Kind.POSTGRESQL),
-        ("postgresql+psycopg2://flowd@db/flowd", "postgresql+asyncpg", Kind.POSTGRESQL),
-        ("mariadb://flowd@db/flowd", "mysql+asyncmy", Kind.MYSQL),
-    ],
-)
-def test_a_url_is_given_the_asynchronous_driver(url: str, driver: str, kind: Kind) -> None:
-    normalised, found = normalise(url)
-
-    assert (normalised.drivername, found) == (driver, kind)
-
-
-def test_the_libpq_spelling_of_tls_is_understood() -> None:
-    url, _ = normalise("postgresql://flowd@db/flowd?sslmode=require")
-
-    assert dict(url.query) == {"ssl": "require"}
-
-
-@pytest.mark.parametrize(
-    "url", ["oracle://flowd:hunter2@db/flowd", "hunter2", "postgresql://u:hunter2@db:port/x", "sqlite://", ""]
-)
-def test_a_url_of_no_known_database_is_refused_without_showing_it(url: str) -> None:
-    with pytest.raises(InvalidInput, match="the metastore's URL") as raised:
-        normalise(url)
-
-    assert "hunter2" not in str(raised.value)

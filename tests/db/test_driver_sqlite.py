@@ -1,0 +1,68 @@
+"""SQLite's statements run in a thread: it is not left to work for nobody, nor to end a transaction unseen."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from flowd.db.metastore import Metastore
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT MAX(i) FROM n"
+
+
+@pytest.fixture
+async def metastore(tmp_path: Path) -> AsyncIterator[Metastore]:
+    made = Metastore(f"sqlite:///{tmp_path}/flowd.db")
+    async with made.transaction() as tx:
+        await tx.execute("CREATE TABLE note (id INTEGER PRIMARY KEY)")
+    yield made
+    assert made.pooled_out == 0
+    await made.close()
+
+
+async def write(metastore: Metastore) -> None:
+    async with metastore.transaction() as tx:
+        await tx.execute("INSERT INTO note VALUES (1)")
+
+
+@pytest.mark.parametrize("ahead_seconds", [0, 0.05], ids=["before it began", "while it runs"])
+async def test_a_cancelled_statement_is_interrupted_and_its_connection_replaced(
+    metastore: Metastore, ahead_seconds: float
+) -> None:
+    started = asyncio.Event()
+
+    async def hang() -> None:
+        async with metastore.transaction() as tx:
+            await tx.execute("INSERT INTO note VALUES (1)")
+            started.set()
+            await tx.execute(ENDLESS)
+
+    async with asyncio.timeout(10):
+        hanging = asyncio.create_task(hang())
+        await started.wait()
+        await asyncio.sleep(ahead_seconds)
+        hanging.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await hanging
+        await write(metastore)
+
+
+async def test_a_transaction_that_ended_by_itself_is_not_taken_for_written(metastore: Metastore) -> None:
+    with pytest.raises(OperationalError, match="no transaction is active"):
+        async with metastore.transaction() as tx:
+            await tx.execute("INSERT INTO note VALUES (1)")
+            await tx.execute("ROLLBACK")
+
+    await write(metastore)
+
+
+async def test_the_clock_of_a_statement_is_this_machines(metastore: Metastore) -> None:
+    before = time.time_ns() // 1000
+
+    async with metastore.reading() as tx:
+        now = (await tx.execute(f"SELECT {tx.dialect.now}")).scalar_one()
+
+    assert before <= now <= time.time_ns() // 1000

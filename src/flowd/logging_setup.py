@@ -14,8 +14,6 @@ SHORTEST_SECRET = 4
 
 MASK = "***"
 QUIET = (
-    "aio_pika",
-    "aiormq",
     "aiosqlite",
     "alembic",
     "asyncio",
@@ -25,6 +23,9 @@ QUIET = (
     "apscheduler",
     "sqlalchemy",
 )
+SILENT = ("aio_pika", "aiormq")
+"""They log a traceback for every connection that is lost; the queue says the same in a line."""
+
 SERVER = ("uvicorn", "uvicorn.error", "uvicorn.access")
 """They say at their start what the node says itself; below a warning they are not heard."""
 
@@ -123,6 +124,8 @@ def _route(handler: logging.Handler, level: str) -> None:
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     for name in SERVER:
         logger = logging.getLogger(name)
         logger.handlers.clear()

@@ -266,3 +266,37 @@ async def test_what_is_not_there_is_named(site: LedgerSite) -> None:
         await clear_run(site.backends, DagId("etl"), RunId("no"))
     with pytest.raises(NotFound, match=r"^The Dag with ID: `no` was not found$"):
         await clear_run(site.backends, DagId("no"), run.run_id)
+
+
+@pytest.mark.parametrize("state", ["scheduled", "queued", "running", "up_for_retry"])
+async def test_what_a_live_run_loses_by_moving_is_removed_though_nothing_else_is_cleared(
+    site: LedgerSite, state: str
+) -> None:
+    await site.set_pool("default_pool", 0 if state == "scheduled" else 9)
+    run = await site.begin(a_dag(a_task("old", retry=RetryPolicy(retries=1))))
+    if state in ("running", "up_for_retry"):
+        claimed = (await site.claim())["old"]
+        if state == "up_for_retry":
+            await site.fail(claimed)
+    before = (await site.states(run))["old"]
+    await site.put(a_dag(a_task("new")), a_dag(a_task("x"), dag_id="other"))
+    await site.set_pool("default_pool", 9)
+
+    cleared = await clear_run(site.backends, run.dag_id, run.run_id, only_failed=True, run_on_latest_version=True)
+    await site.pass_time(LEASE)
+    other = await site.trigger("other")
+    order = await site.work()
+
+    assert (before, cleared, sorted(order)) == (state, [], ["new", "x"])
+    assert await site.states(run) == {"old": "removed", "new": "success"}
+    assert [await site.run_state(one) for one in (run, other)] == ["success", "success"]
+    assert (await site.run(run.key)).unfinished == 0
+
+
+async def test_a_finished_run_that_moves_and_has_nothing_to_clear_stays_finished(site: LedgerSite) -> None:
+    run = await finished(site)
+
+    await clear_run(site.backends, run.dag_id, run.run_id, only_failed=True, run_on_latest_version=True)
+    await site.advance()
+
+    assert await site.run_state(run) == "success"

@@ -1,13 +1,17 @@
 """trigger_run: one run for ever, or a reason why not."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from flowd.db.metastore import Metastore
+from flowd.db.transaction import Transaction
 from flowd.domain.data_interval import DataInterval
-from flowd.domain.errors import Conflict, InvalidInput, NotFound
+from flowd.domain.errors import Conflict, InvalidInput, MetastoreUnavailable, NotFound
 from flowd.domain.timetable import CronDataIntervalTimetable
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LedgerSite
@@ -39,6 +43,14 @@ async def test_i1_the_same_idempotency_key_returns_the_same_run(site: LedgerSite
 
     assert (again.key, again.run_id) == (first.key, "first")
     assert other.key != first.key
+
+
+async def test_i1_the_same_key_returns_the_run_though_its_dag_is_gone_since(site: LedgerSite) -> None:
+    await site.put(ETL)
+    run = await site.trigger(idempotency_key="k")
+    await site.change("UPDATE dag SET is_active = NOT is_active")
+
+    assert (await site.trigger(idempotency_key="k")).key == run.key
 
 
 async def test_i1_of_requests_with_one_key_at_once_one_makes_the_run_and_all_get_it(
@@ -114,7 +126,7 @@ async def test_what_cannot_be_is_refused_and_makes_nothing(
 async def test_a_parameter_without_a_default_must_be_given(site: LedgerSite) -> None:
     await site.put(a_dag(a_task("load"), params={"day": {"description": "which"}, "n": {"value": 1}}))
 
-    with pytest.raises(InvalidInput, match=r"^DAG 'etl' has parameters without a default; give them in conf: day$"):
+    with pytest.raises(InvalidInput, match=r"day has no default and was not given; add it to conf$"):
         await site.trigger(conf={"n": 2})
 
     await site.trigger(conf={"day": "today"})
@@ -154,3 +166,33 @@ async def test_a_run_is_pinned_to_the_version_of_its_dag_at_that_moment(site: Le
     await site.settle()
 
     assert await site.states(run) == {"load": "queued"}
+
+
+@pytest.mark.parametrize("fields", [{}, {"run_id": "mine"}, {"logical_date": NOW}], ids=["nameless", "named", "dated"])
+async def test_i1_a_commit_whose_answer_was_lost_made_the_run_that_is_returned(
+    metastore_url: str, fields: dict[str, Any]
+) -> None:
+    metastore = LostAnswer(metastore_url)
+    site = LedgerSite(metastore)
+    await site.put(ETL)
+    metastore.is_next_lost = True
+
+    run = await site.trigger(**fields)
+
+    assert await site.rows("SELECT id FROM dag_run") == [(run.key,)]
+    assert not metastore.is_next_lost
+    await metastore.close()
+
+
+class LostAnswer(Metastore):
+    """A metastore that can lose the answer to its next COMMIT."""
+
+    is_next_lost = False
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with super().transaction() as tx:
+            yield tx
+        if self.is_next_lost:
+            self.is_next_lost = False
+            raise MetastoreUnavailable("the connection broke while the answer to COMMIT was under way")

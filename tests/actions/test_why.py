@@ -153,3 +153,13 @@ async def test_what_is_not_there_is_named(site: LedgerSite) -> None:
         await reasons(site, run, "x")
     with pytest.raises(NotFound, match=r"^The DagRun with dag_id: `etl` and run_id: `no` was not found$"):
         await why(site.backends, DagId("etl"), RunId("no"), TaskId("a"))
+
+
+async def test_a_task_that_its_run_no_longer_has_waits_to_be_removed(site: LedgerSite) -> None:
+    run = await site.begin(a_dag(a_task("old")))
+    await site.put(a_dag(a_task("new")))
+    await site.change("UPDATE dag_run SET dag_version = (SELECT version FROM dag)")
+
+    assert await why(site.backends, run.dag_id, run.run_id, TaskId("old")) == [
+        "its run was moved to a version of the DAG without it, and the scheduler will remove it"
+    ]

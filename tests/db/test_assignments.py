@@ -48,3 +48,17 @@ async def test_a_try_follows_the_version_its_run_began_with(site: LedgerSite) ->
     claims = await site.worker().claim_next(["default"], 9)
 
     assert [one.assignment.operator for one in claims] == ["Old", "New"]
+
+
+async def test_a_task_that_its_version_no_longer_has_costs_no_other_its_claim(site: LedgerSite) -> None:
+    await site.begin(a_dag(a_task("old")), a_dag(a_task("x"), dag_id="other"))
+    await site.trigger("other")
+    await site.settle()
+    await site.put(a_dag(a_task("new")))
+    latest = "(SELECT version FROM dag WHERE dag_id = 'etl')"
+    await site.change(f"UPDATE dag_run SET dag_version = {latest} WHERE dag_id = 'etl'")
+
+    claims = await site.claim()
+
+    assert sorted(claims) == ["old", "x"]
+    assert claims["old"].assignment.work == PythonWork(file="etl.py", callable="old")

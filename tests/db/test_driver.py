@@ -30,8 +30,9 @@ async def driver(
             driver: Driver = SqlalchemyDriver(await stack.enter_async_context(engine.connect()))
             await driver.begin(is_reading=False)
         else:
-            is_server = request.param == "postgresql"
-            url = await stack.enter_async_context(postgres_server.database()) if is_server else f"sqlite:///{tmp_path}/f"
+            url = f"sqlite:///{tmp_path}/flowd.db"
+            if request.param == "postgresql":
+                url = await stack.enter_async_context(postgres_server.database())
             metastore = Metastore(url)
             stack.push_async_callback(metastore.close)
             driver = (await stack.enter_async_context(metastore.transaction()))._driver

@@ -47,7 +47,7 @@ async def test_no_more_statements_are_kept_prepared_than_there_is_room_for(
         for _ in range(2):
             for number in range(9):
                 assert (await tx.execute(f"SELECT {number} + CAST(:x AS int)", {"x": 1})).scalar_one() == number + 1
-        prepared = await tx.execute("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%+ CAST($1%'")
+        prepared = await tx.execute("SELECT name FROM pg_prepared_statements WHERE statement LIKE 'SELECT _ + CAST%'")
 
     assert 1 <= len(list(prepared)) <= 3
 

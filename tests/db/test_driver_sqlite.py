@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from flowd.db.metastore import Metastore
 
@@ -48,6 +48,43 @@ async def test_a_cancelled_statement_is_interrupted_and_its_connection_replaced(
         with pytest.raises(asyncio.CancelledError):
             await hanging
         await write(metastore)
+
+
+async def test_a_cancelled_statement_frees_the_write_lock_though_an_older_error_holds_on_to_the_connection(
+    metastore: Metastore,
+) -> None:
+    started = asyncio.Event()
+    kept: list[IntegrityError] = []
+
+    async def hang() -> None:
+        async with metastore.transaction() as tx:
+            await tx.execute("INSERT INTO note VALUES (1)")
+            try:
+                await tx.execute("INSERT INTO note VALUES (1)")
+            except IntegrityError as error:
+                kept.append(error)
+            started.set()
+            await tx.execute(ENDLESS)
+
+    async with asyncio.timeout(10):
+        hanging = asyncio.create_task(hang())
+        await started.wait()
+        await asyncio.sleep(0.05)
+        hanging.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await hanging
+        await write(metastore)
+    assert kept
+
+
+@pytest.mark.parametrize("value", ["half a character: \udcff", 2**70])
+async def test_what_sqlite_cannot_hold_rolls_back_like_any_error(metastore: Metastore, value: object) -> None:
+    with pytest.raises((UnicodeEncodeError, OverflowError)):
+        async with metastore.transaction() as tx:
+            await tx.execute("INSERT INTO note VALUES (1)")
+            await tx.execute("INSERT INTO note VALUES (:id)", {"id": value})
+
+    await write(metastore)
 
 
 async def test_a_transaction_that_ended_by_itself_is_not_taken_for_written(metastore: Metastore) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from flowd.actions.clear_tasks import clear_run
 from flowd.clock import SystemClock
 from flowd.db import schedules
-from flowd.db.ledger import advance, claims, dispatch, lease
+from flowd.db.ledger import advance, claims, dispatch, lease, read
 from flowd.db.ledger.claims import Bid
 from flowd.db.tables import dag, dag_run, task_instance
 from flowd.domain.lease import LeaseWatch
@@ -153,6 +153,8 @@ async def test_no_hot_statement_reads_history(site: LedgerSite) -> None:
     await site.succeed(first)
     await site.report(second.assignment.instance, Failed(second.token, timedelta(hours=1)))
     keys = [key for (key,) in await site.rows("SELECT id FROM task_instance WHERE state = 'queued' LIMIT 3")]
+    async with site.metastore.reading() as tx:
+        queued = list((await read.instances(tx, keys, lock=False)).values())
     rescuer = Rescuer(
         site.metastore,
         site.graphs,
@@ -186,7 +188,7 @@ async def test_no_hot_statement_reads_history(site: LedgerSite) -> None:
         "reports": lambda: site.worker().give_up([first]),
         "waits": site.wait_ender.step,
         "messages to ring again": site.redeliverer.step,
-        "confirmed messages": lambda: in_transaction(site, lambda tx: dispatch.mark_dispatched(tx, keys)),
+        "confirmed messages": lambda: in_transaction(site, lambda tx: dispatch.mark_dispatched(tx, queued)),
         "expired leases": rescuer.step,
         "what a worker of this name held": lambda: in_transaction(site, lambda tx: lease.held_by(tx, "worker1")),
         "a restart": lambda: clear_run(site.backends, run.dag_id, run.run_id),

@@ -227,17 +227,6 @@ async def test_a_terminated_backend_is_unavailable_once_and_then_replaced(postgr
     assert await postgres.retrying(lambda: count(postgres)) == 0
 
 
-async def test_a_whole_pool_that_the_server_closed_costs_one_try(postgres: Metastore) -> None:
-    async with postgres.reading(), postgres.reading(), postgres.reading():
-        pass
-    other = Metastore(postgres.url.render_as_string(hide_password=False))
-    await terminate_others(other)
-    await other.close()
-
-    assert await postgres.retrying(lambda: count(postgres), tries=2) == 0
-    assert await asyncio.gather(*(count(postgres) for _ in range(3))) == [0] * 3
-
-
 @pytest.fixture
 async def wire(postgres_server: PostgresServer) -> AsyncIterator[TcpProxy]:
     """A wire to the PostgreSQL server that can be cut."""
@@ -356,12 +345,6 @@ async def test_a_server_that_cannot_be_connected_to_is_named_without_its_passwor
 
     await metastore.close()
     assert name.replace("hunter2", "***") in str(raised.value)
-
-
-@pytest.mark.parametrize("path", ["/proc/flowd.db", "/dev/null/flowd.db", "/"])
-def test_a_file_that_cannot_be_made_is_unavailable(path: str) -> None:
-    with pytest.raises(MetastoreUnavailable, match="cannot be opened"):
-        Metastore(f"sqlite:///{path}")
 
 
 async def test_a_busy_sqlite_file_is_unavailable(sqlite: Metastore, tmp_path: Path) -> None:

@@ -35,6 +35,16 @@ async def three_days(site: LedgerSite) -> list[DagRun]:
     return runs
 
 
+async def test_text_that_no_database_holds_comes_back_as_it_was(site: LedgerSite) -> None:
+    run = await site.begin(a_dag(a_task("a")))
+    text = "NUL \0, half a character \udce9, whole ones é \U0001f600, and \\u0000 spelt out"
+
+    await push(site, run, "a", **{"n": {text: [text]}, "caf\udce9\0": 1})
+
+    assert [value for _, _, value in await pull(site, run)] == [{text: [text]}]
+    assert [value for _, _, value in await pull(site, run, "caf\\udce9\\x00")] == [1]
+
+
 async def test_values_of_every_kind_come_back_as_they_were(site: LedgerSite) -> None:
     run = await site.begin(a_dag(a_task("a")))
     values = [None, True, 1.5, "é\n", [1, {"a": []}], {"deep": {"er": None}}]

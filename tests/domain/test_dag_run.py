@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from flowd.domain.dag_run import RunEvent, outcome_of, run_transition
+from flowd.domain.dag_run import END_OF_TIME, RunEvent, outcome_of, run_transition, timeout_at
 from flowd.domain.errors import IllegalTransition
 from flowd.domain.states import RunState, TaskState
 from tests.support.specs import NOW, a_run
@@ -71,3 +71,9 @@ def test_a_cleared_run_begins_anew_with_its_time_limit_open() -> None:
 )
 def test_a_run_fails_where_a_leaf_failed(leaves: list[TaskState], outcome: RunEvent) -> None:
     assert outcome_of(leaves) is outcome
+
+
+def test_a_time_limit_ends_at_the_latest_with_time_itself() -> None:
+    assert timeout_at(None, NOW) is None
+    assert timeout_at(timedelta(hours=1), NOW) == NOW + timedelta(hours=1)
+    assert timeout_at(timedelta.max, NOW) == END_OF_TIME

@@ -8,10 +8,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from flowd.domain.dag_spec import DagSpec, dag_from_json, dag_to_json, structural_hash
+from flowd.domain.dag_spec import (
+    LONGEST_DURATION,
+    DagSpec,
+    check_durations,
+    dag_from_json,
+    dag_to_json,
+    structural_hash,
+)
+from flowd.domain.errors import InvalidDag
 from flowd.domain.retry import RetryPolicy
 from flowd.domain.task_spec import OnLost, StartMethod, TaskSpec, task_from_json, task_to_json
-from flowd.domain.timetable import OnceTimetable
+from flowd.domain.timetable import DeltaTriggerTimetable, OnceTimetable
 from flowd.domain.trigger_rules import TriggerRule
 from flowd.domain.work import PythonWork
 from tests.support.specs import NOW, a_dag, a_task, dag_specs, task_specs
@@ -110,3 +118,22 @@ def test_a_dag_of_another_form_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"^DAG 'etl' has form 0, wanted 1: reparse its file$"):
         dag_from_json(document)
+
+
+@pytest.mark.parametrize(
+    ("spec", "where"),
+    [
+        (a_dag(dagrun_timeout=timedelta.max), "DAG 'etl': its dagrun_timeout"),
+        (a_dag(timetable=DeltaTriggerTimetable(timedelta.max)), "DAG 'etl': its schedule"),
+        (a_dag(a_task("t", execution_timeout=timedelta.max)), "DAG 'etl': task 't': its execution_timeout"),
+        (a_dag(a_task("t", retry=RetryPolicy(delay=timedelta.max))), "DAG 'etl': task 't': its retry_delay"),
+        (a_dag(a_task("t", retry=RetryPolicy(max_delay=timedelta.max))), "DAG 'etl': task 't': its max_retry_delay"),
+    ],
+)
+def test_a_duration_that_leads_out_of_all_calendars_is_refused_by_name(spec: DagSpec, where: str) -> None:
+    with pytest.raises(InvalidDag, match=rf"^{where} is 999999999 days, wanted at most 36525 \(100 years\); leave it"):
+        check_durations(spec)
+
+
+def test_a_duration_of_a_hundred_years_may_be() -> None:
+    check_durations(a_dag(a_task("t", execution_timeout=LONGEST_DURATION), dagrun_timeout=LONGEST_DURATION))

@@ -33,7 +33,7 @@ from flowd.domain.task_events import (
     TaskEvent,
 )
 from flowd.domain.task_instance import TaskInstance
-from flowd.domain.task_machine import MAX_LOST, transition
+from flowd.domain.task_machine import LONGEST_WAIT, MAX_LOST, transition
 from flowd.domain.task_spec import OnLost
 from tests.support.specs import LEASE, NOW, OTHER_TOKEN, TOKEN, an_instance
 
@@ -146,6 +146,15 @@ def test_a_claim_holds_token_worker_and_lease() -> None:
 
     assert (running.token, running.worker, running.lease_until) == (TOKEN, "worker1", NOW + LEASE)
     assert running.started_at == NOW
+
+
+@pytest.mark.parametrize(
+    "report",
+    [Failed(TOKEN, timedelta.max), Rescheduled(TOKEN, timedelta.max), Lost(TOKEN, OnLost.RETRY, timedelta.max)],
+    ids=lambda report: report.cause,
+)
+def test_no_wait_leads_out_of_the_calendar(report: ReportEvent) -> None:
+    assert transition(an_instance(S.RUNNING, max_tries=1), report, NOW).not_before == NOW + LONGEST_WAIT
 
 
 @pytest.mark.parametrize(("retries", "tries"), [(0, 1), (1, 2), (3, 4)])

@@ -65,6 +65,16 @@ async def test_a_note_that_is_no_run_key_rings_nobody() -> None:
         assert await anext(rings) == {7}
 
 
+@pytest.mark.parametrize("note", ["1" * 19, "1" * 5000, 7, None, 7.5])
+async def test_a_note_that_no_node_would_send_does_not_end_the_scheduler(note: object) -> None:
+    ledger, wakeups = Ledger(), InProcessWakeups()
+    node = DatabaseQueue(claim_next=ledger.claim_next, give_up=ledger.give_up, wakeups=wakeups)
+    async with node.rings() as rings:
+        await wakeups.notify(DOORBELL_TOPIC, [note, "7"])  # type: ignore[list-item]
+
+        assert await anext(rings) == {7}
+
+
 async def test_a_wake_up_for_other_queues_causes_no_look() -> None:
     ledger = Ledger()
     looked_at: list[Sequence[str]] = []

@@ -109,6 +109,21 @@ async def test_cancelled_work_that_fails_is_still_a_cancellation() -> None:
     assert job.undone == []
 
 
+async def test_work_that_cannot_be_undone_is_still_a_cancellation() -> None:
+    job = Job()
+
+    async def undo(result: Sequence[int]) -> None:
+        raise LookupError("cannot")
+
+    finishing = asyncio.ensure_future(finish_despite_cancel(job.run(), hurry=job.may_end.set, undo=undo))
+    await asyncio.sleep(0)
+
+    finishing.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await finishing
+
+
 async def test_a_second_cancellation_breaks_the_work_off() -> None:
     job = Job()
     stubborn = asyncio.ensure_future(finish_despite_cancel(job.run(), hurry=lambda: None, undo=job.undo))

@@ -184,6 +184,12 @@ def circle() -> None:
             {},
             "task 't': its start_date 2026-03-01T00:00:00\\+00:00 is not the DAG's",
         ),
+        (
+            lambda: EmptyOperator(task_id="t", retry_delay=timedelta.max),
+            {},
+            "task 't': its retry_delay is 999999999 days, wanted at most 36525",
+        ),
+        (lambda: EmptyOperator(task_id="t"), {"dagrun_timeout": timedelta.max}, "its dagrun_timeout is 999999999 days"),
     ],
 )
 def test_what_cannot_be_honoured_is_an_error_with_advice(make: Any, dag: dict[str, Any], message: str) -> None:

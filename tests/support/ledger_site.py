@@ -203,6 +203,11 @@ class LedgerSite:
                 nearer = ", ".join(f"{name} = {name} - :length" for name in columns)
                 await tx.execute(f"UPDATE {table} SET {nearer}", {"length": length // timedelta(microseconds=1)})
 
+    async def change(self, statement: str) -> None:
+        """Change the metastore behind everybody's back."""
+        async with self.metastore.transaction() as tx:
+            await tx.execute(statement)
+
     # what there is to see
 
     async def rows(self, statement: str, **parameters: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from flowd.actions.backends import Backends
 from flowd.db import xcoms
 from flowd.db.graphs import Graphs
 from flowd.db.latest import latest
-from flowd.db.ledger import advance, create, read, restart, write
+from flowd.db.ledger import advance, callbacks, create, read, restart, write
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent
 from flowd.domain.errors import InvalidInput, NotFound
@@ -108,7 +108,10 @@ async def _clear(
         instances = await restart.instances_of(tx, run.key)
         chosen = _choose(graph, selection, instances)
         cleared += [instance.key for instance in chosen]
-        if dry_run or not chosen:
+        # A live run that moved may have tasks under way which its version no longer has: they are ended, whatever
+        # else is cleared, for nobody can say what they are to do.
+        has_moved = selection.run_on_latest_version and not run.state.is_finished
+        if dry_run or not (chosen or has_moved):
             continue
         chosen += _below_that_waits(graph, chosen, instances)
         chosen += [one for one in instances if one.task_id not in graph.tasks and one.state in UNDER_WAY]
@@ -117,6 +120,7 @@ async def _clear(
         await xcoms.forget(tx, list(after))
         if run.state.is_finished and selection.reset_dag_runs:
             (run,) = await write.apply_to_runs(tx, [(run, RunEvent.CLEARED)], now)
+            await callbacks.unwant(tx, run.key)
         current = [after.get(one.key, one) for one in instances]
         changed_runs.append(await restart.rebalance(tx, run, graph, current, told=()))
     return changed_runs, cleared

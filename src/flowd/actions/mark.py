@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from flowd.actions.backends import Backends
 from flowd.db.graphs import Graphs
-from flowd.db.ledger import advance, read, restart, write
+from flowd.db.ledger import advance, callbacks, read, restart, write
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent
 from flowd.domain.errors import InvalidInput, NotFound
@@ -72,6 +72,8 @@ async def mark_run(backends: Backends, dag_id: DagId, run_id: RunId, state: RunS
             ]
             await _apply(tx, backends.graphs, run, instances, events)
             (run,) = await write.apply_to_runs(tx, [(run, _RUN_EVENTS[state])], await tx.now())
+            if not state.is_finished:
+                await callbacks.unwant(tx, run.key)
             return run
 
     if state not in _RUN_EVENTS:

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from flowd.actions.backends import Backends
+from flowd.actions.params import check_params
 from flowd.db.latest import Latest, latest
 from flowd.db.ledger.create import NewRun, create_run, find_by_idempotency_key
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun
-from flowd.domain.dag_spec import DagSpec
 from flowd.domain.data_interval import DataInterval
 from flowd.domain.errors import Conflict, InvalidInput
 from flowd.domain.ids import DagId, RunId
@@ -24,6 +24,8 @@ from flowd.domain.timetable import infer_manual_interval
 MOST_RUN_ID_LENGTH = 250
 MOST_CONF_BYTES = 1024 * 1024
 _RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
+_OWN_KEY = "flowd:"
+"""Begins the keys of requests that gave none."""
 
 
 async def trigger_run(
@@ -48,17 +50,18 @@ async def trigger_run(
     """
     _check_run_id(run_id)
     _check_conf(conf)
+    # Drawn once for all tries: where only the answer to a COMMIT was lost, the next try finds the run it has made.
+    key = f"{_OWN_KEY}{secrets.token_hex(16)}" if idempotency_key is None else idempotency_key
 
     async def attempt() -> DagRun:
         async with backends.metastore.transaction() as tx:
+            made = await find_by_idempotency_key(tx, dag_id, key)
+            if made is not None:
+                return made
             current = await latest(tx, backends.graphs, dag_id)
-            if idempotency_key is not None:
-                made = await find_by_idempotency_key(tx, dag_id, idempotency_key)
-                if made is not None:
-                    return made
             now = await tx.now()
             moment = run_after or now
-            _check_params(current.graph.dag, conf or {})
+            check_params(current.graph.dag, conf or {})
             new = NewRun(
                 dag_id=dag_id,
                 run_id=run_id or run_id_for(RunType.MANUAL, logical_date or moment),
@@ -72,23 +75,22 @@ async def trigger_run(
                 conf=conf or {},
                 note=note,
                 triggering_user=user,
-                idempotency_key=idempotency_key,
+                idempotency_key=key,
             )
-            return await _create(tx, new, now, is_named=run_id is not None or logical_date is not None)
+            return await _create(tx, new, key, now, is_named=run_id is not None or logical_date is not None)
 
     run = await backends.metastore.retrying(attempt)
     await backends.queue.ring([run.key])
     return run
 
 
-async def _create(tx: Transaction, new: NewRun, now: datetime, *, is_named: bool) -> DagRun:
+async def _create(tx: Transaction, new: NewRun, key: str, now: datetime, *, is_named: bool) -> DagRun:
     try:
         return await create_run(tx, new, now)
     except Conflict:
-        if new.idempotency_key is not None:
-            made = await find_by_idempotency_key(tx, new.dag_id, new.idempotency_key)
-            if made is not None:
-                return made
+        made = await find_by_idempotency_key(tx, new.dag_id, key)
+        if made is not None:
+            return made
         if is_named:
             raise
     # Two nameless runs were asked for in one tick of the metastore's clock: this one gets Airflow's random suffix.
@@ -117,11 +119,3 @@ def _check_conf(conf: Mapping[str, Any] | None) -> None:
         raise InvalidInput(f"conf is not a JSON object: {error}") from error
     if size > MOST_CONF_BYTES:
         raise InvalidInput(f"conf has {size} bytes of JSON; wanted at most {MOST_CONF_BYTES}")
-
-
-def _check_params(dag: DagSpec, conf: Mapping[str, Any]) -> None:
-    missing = [name for name, param in dag.params.items() if "value" not in param and name not in conf]
-    if missing:
-        raise InvalidInput(
-            f"DAG {dag.dag_id!r} has parameters without a default; give them in conf: {', '.join(sorted(missing))}"
-        )

@@ -2,7 +2,7 @@
 
 from flowd.actions.backends import Backends
 from flowd.db.graphs import Graphs
-from flowd.db.ledger import advance, dispatch, read
+from flowd.db.ledger import advance, dispatch, history, read
 from flowd.db.transaction import Transaction
 from flowd.domain.admission import Candidate, why_not
 from flowd.domain.dag_run import DagRun
@@ -18,7 +18,7 @@ from flowd.domain.trigger_rules import why as why_waiting
 async def why(
     backends: Backends, dag_id: DagId, run_id: RunId, task_id: TaskId, map_index: int = UNMAPPED
 ) -> list[str]:
-    """Return the reasons, the first to be dealt with first; none where it runs or has ended.
+    """Return the reasons, the first to be dealt with first; none where it runs or has ended well.
 
     Raises NotFound where there is no such instance.
     """
@@ -32,25 +32,34 @@ async def why(
         if row is None:
             return await _without_instance(tx, run, graph, task_id)
         instance, state = row.instance, row.instance.state
+        if state in (TaskState.FAILED, TaskState.SKIPPED):
+            return await history.last_words(tx, instance.key)
         if state.is_finished or state is TaskState.RUNNING:
             return []
         reasons = await _of_the_run(tx, run, graph)
-        match state:
-            case TaskState.NONE:
-                reasons += await _of_upstreams(tx, run, graph, row)
-            case TaskState.SCHEDULED:
-                reasons += await _of_admission(tx, backends.graphs, run, graph, row)
-            case TaskState.QUEUED:
-                queue = graph.tasks[task_id].queue
-                reasons.append(f"try {instance.try_number} is in queue {queue!r} and no worker has claimed it yet")
-            case TaskState.RESTARTING if instance.held_until is not None:
-                until = instance.held_until.isoformat()
-                reasons.append(f"it restarts when its old process is dead: when its worker says so, or at {until}")
-            case _ if instance.not_before is not None:
-                reasons.append(f"it waits ({state}) until {instance.not_before.isoformat()}")
-            case _:
-                reasons.append(f"it is {state}")
-        return reasons
+        return reasons + await _of_the_state(tx, backends.graphs, run, graph, row)
+
+
+async def _of_the_state(tx: Transaction, graphs: Graphs, run: DagRun, graph: Graph, row: advance.Row) -> list[str]:
+    instance = row.instance
+    if instance.task_id not in graph.tasks:
+        return ["its run was moved to a version of the DAG without it, and the scheduler will remove it"]
+    match instance.state:
+        case TaskState.NONE:
+            return await _of_upstreams(tx, run, graph, row)
+        case TaskState.SCHEDULED:
+            return await _of_admission(tx, graphs, run, graph, row)
+        case TaskState.QUEUED:
+            queue = graph.tasks[instance.task_id].queue
+            return [f"try {instance.try_number} is in queue {queue!r} and no worker has claimed it yet"]
+        case TaskState.RESTARTING if instance.held_until is not None:
+            until = instance.held_until.isoformat()
+            return [f"it restarts when its old process is dead: when its worker says so, or at {until}"]
+        case state if instance.not_before is not None:
+            ended = await history.last_words(tx, instance.key)
+            return [*ended, f"it waits ({state}) until {instance.not_before.isoformat()}"]
+        case state:
+            return [f"it is {state}"]
 
 
 async def _without_instance(tx: Transaction, run: DagRun, graph: Graph, task_id: TaskId) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flowd.db.metastore import Metastore
     from flowd.db.views.dags import DagView
     from flowd.domain.dag_run import DagRun
+    from flowd.domain.data_interval import NextRun
 
 app = new_app("DAGs: what the DAG folder defines, and when it runs.")
 
@@ -105,37 +106,40 @@ def next_runs(dag_id: DagArgument, output: OutputOption = Format.TABLE) -> None:
     """Show when the DAG will run next."""
     from flowd.db.graphs import Graphs
     from flowd.db.latest import latest
+    from flowd.db.schedules import planned
     from flowd.domain.ids import DagId
     from flowd.domain.timetable import upcoming
 
-    async def read(metastore: "Metastore") -> list[dict[str, Any]]:
+    async def read(metastore: "Metastore") -> "list[NextRun]":
         async with metastore.reading() as tx:
             current = await latest(tx, Graphs(), DagId(dag_id))
+            first = await planned(tx, DagId(dag_id))
             now = await tx.now()
+        if first is None:
+            return []
         dag = current.graph.dag
-        planned = upcoming(
+        later = upcoming(
             dag.timetable,
-            None,
+            first.data_interval,
             start_date=dag.start_date or now,
             end_date=dag.end_date,
-            catchup=False,
+            catchup=dag.catchup,
             now=now,
-            limit=UPCOMING + 1,
+            limit=UPCOMING - 1,
         )
-        return [
-            {
-                "run_after": one.run_after,
-                "logical_date": one.logical_date,
-                "data_interval_start": one.data_interval.start,
-                "data_interval_end": one.data_interval.end,
-            }
-            for one in planned
-            if one.run_after > now
-        ][:UPCOMING]
+        return [first, *later]
 
-    rows = with_metastore(read_settings_without_keys(), read)
+    rows = [
+        {
+            "run_after": one.run_after,
+            "logical_date": one.logical_date,
+            "data_interval_start": one.data_interval.start,
+            "data_interval_end": one.data_interval.end,
+        }
+        for one in with_metastore(read_settings_without_keys(), read)
+    ]
     columns = ("run_after", "logical_date", "data_interval_start", "data_interval_end")
-    show_rows(rows, columns, output, empty=f"{dag_id} has no schedule; run it with: flowd dags trigger {dag_id}")
+    show_rows(rows, columns, output, empty=f"{dag_id} has no run planned; run it with: flowd dags trigger {dag_id}")
 
 
 @app.command()
@@ -143,7 +147,7 @@ def trigger(
     dag_id: DagArgument,
     conf: Annotated[str | None, typer.Option("--conf", "-c", help="A JSON object that the tasks see.")] = None,
     run_id: Annotated[str | None, typer.Option("--run-id", "-r", help="The run's id; one is made up else.")] = None,
-    logical_date: Annotated[str | None, typer.Option(help="The run's logical date, as 2026-11-22T00:00:00Z.")] = None,
+    logical_date: Annotated[str | None, typer.Option(help="As 2026-11-22T00:00:00Z; now where none is given.")] = None,
     note_: Annotated[str | None, typer.Option("--note", help="A word about the run.")] = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Show what happens until the run has ended.")] = False,
     timeout: Annotated[float | None, typer.Option(help="With --wait: give up after so many seconds.")] = None,
@@ -156,7 +160,8 @@ def trigger(
     from flowd.domain.states import TriggeredBy
 
     given = _json_object(conf)
-    date = _moment(logical_date)
+    # As when a person triggers it in Airflow: such a run is about now, and its templates have a date.
+    date = _moment(logical_date) or datetime.now(UTC)
 
     async def ask(backends: "Backends") -> "DagRun":
         return await trigger_run(

@@ -39,7 +39,7 @@ def get(name: NameArgument, output: OutputOption = Format.TABLE) -> None:
     show_one(asdict(with_metastore(read_settings_without_keys(), lambda metastore: Pools(metastore).get(name))), output)
 
 
-@app.command("set")
+@app.command("set", context_settings={"ignore_unknown_options": True})  # -1 is a number, not an option
 def set_pool(
     name: NameArgument,
     slots: Annotated[int, typer.Argument(help="How many slots; -1 for no limit.")],

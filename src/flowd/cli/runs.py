@@ -35,9 +35,13 @@ def list_runs(
 ) -> None:
     """Show runs, the newest first."""
     from flowd.db.views.dag_cards import DagCards
+    from flowd.db.views.dags import get_dag
     from flowd.db.views.listing import Listing, OneOf, Order
     from flowd.db.views.runs import list_runs as runs_of
+    from flowd.domain.states import RunState
 
+    if state is not None and state not in {one.value for one in RunState}:
+        raise InvalidInput(f"{state!r} is no state of a run; wanted {', '.join(one.value for one in RunState)}")
     listing = Listing(order_by=(Order("run_after", is_descending=True),), limit=limit)
     if dag_id is not None:
         listing = listing.where(OneOf("dag_id", (dag_id,)))
@@ -46,6 +50,8 @@ def list_runs(
 
     async def read(metastore: "Metastore") -> "list[RunView]":
         async with metastore.reading() as tx:
+            if dag_id is not None:
+                await get_dag(tx, DagCards(), dag_id)
             found, _ = await runs_of(tx, DagCards(), listing)
         return found
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -78,7 +79,11 @@ def with_metastore(settings: "Settings", action: "Callable[[Metastore], Awaitabl
 
 def with_backends(settings: "Settings", action: "Callable[[Backends], Awaitable[Result]]") -> Result:
     """Return what `action` makes of the metastore and the queue, opened as a node opens them."""
+    from flowd.logging_setup import configure_logging
     from flowd.node.backends import open_backends
+
+    # Data goes to stdout; what the queue has to say is for a node's log, and here only if it is wrong.
+    configure_logging(level="warning", style="console", secrets=settings.secrets(), stream=sys.stderr)
 
     async def run() -> Result:
         async with open_backends(settings, f"cli/{os.getpid()}") as opened:

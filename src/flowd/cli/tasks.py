@@ -147,7 +147,7 @@ def why(dag_id: DagArgument, run_id: RunArgument, task_id: TaskArgument, map_ind
     for reason in reasons:
         print(reason)
     if not reasons:
-        note("Nothing holds it back: it runs, or has ended.")
+        note("Nothing holds it back: it runs, or has ended well.")
 
 
 async def _instance(metastore: "Metastore", dag_id: str, run_id: str, task_id: str, map_index: int) -> "InstanceView":

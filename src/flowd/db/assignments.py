@@ -9,9 +9,11 @@ from flowd.db.rows import Row
 from flowd.db.transaction import Transaction
 from flowd.domain.assignment import Assignment, RunContext
 from flowd.domain.dag_spec import DagSpec
-from flowd.domain.ids import BundleHash, RunId
+from flowd.domain.ids import BundleHash, RunId, TaskId
 from flowd.domain.states import RunType
 from flowd.domain.task_instance import TaskInstance
+from flowd.domain.task_spec import TaskSpec
+from flowd.domain.work import PythonWork
 
 CONTEXT_COLUMNS = "run_type, run_after, logical_date, data_interval_start, data_interval_end, started_at, conf"
 
@@ -28,7 +30,8 @@ async def assignments(tx: Transaction, graphs: Graphs, instances: Sequence[TaskI
     made: list[Assignment] = []
     for instance in instances:
         run = runs[instance.run]
-        task = by_version[run["dag_version"]].tasks[instance.task_id]
+        dag = by_version[run["dag_version"]]
+        task = dag.tasks.get(instance.task_id) or _unknown(dag.dag, instance.task_id)
         made.append(
             Assignment(
                 instance=instance.key,
@@ -49,6 +52,14 @@ async def assignments(tx: Transaction, graphs: Graphs, instances: Sequence[TaskI
             )
         )
     return made
+
+
+def _unknown(dag: DagSpec, task_id: TaskId) -> TaskSpec:
+    """Return what to do for a task that the run's version of the DAG no longer has: its process says so, and fails.
+
+    One such try must cost no other its claim; the advancer removes the instance.
+    """
+    return TaskSpec(task_id=task_id, operator="", work=PythonWork(file=dag.file, callable=task_id))
 
 
 def context_of(row: Row, dag: DagSpec) -> RunContext:

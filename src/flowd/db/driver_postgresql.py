@@ -57,10 +57,9 @@ class PostgresqlDriver(Driver):
     async def _run(self, sql: str, arguments: Sequence[Any]) -> Rows:
         prepared = self._prepared.get(sql)
         if prepared is None:
-            prepared = await self._connection.prepare(sql)
             if len(self._prepared) >= MOST_PREPARED:
                 del self._prepared[next(iter(self._prepared))]
-            self._prepared[sql] = prepared
+            prepared = self._prepared[sql] = await self._connection.prepare(sql)
         rows = await prepared.fetch(*arguments)
         return Rows(rows, rows, _count(prepared.get_statusmsg()))
 

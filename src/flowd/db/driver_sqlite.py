@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import aiosqlite
@@ -53,6 +54,9 @@ class SqliteDriver(Driver):
             while not idle.done():
                 await self._connection.interrupt()
                 await asyncio.wait({idle}, timeout=_INTERRUPT_SECONDS)
+        # A close alone would not free the write lock while anything, such as a traceback, still holds a cursor.
+        with suppress(sqlite3.Error):
+            await self._in_thread(sqlite3.Connection.rollback)
 
     async def _begin(self, *, is_reading: bool) -> None:
         # IMMEDIATE takes the write lock before the first read: a reader cannot be made a writer behind another writer.
@@ -75,6 +79,9 @@ class SqliteDriver(Driver):
         except sqlite3.Error as error:
             self.is_answered = True
             raise _translated(error, sql, arguments) from error
+        except Exception:  # what Python's sqlite3 cannot even pass on, such as half a character
+            self.is_answered = True
+            raise
         self.is_answered = True
         return answer
 

@@ -1,5 +1,6 @@
 """The pools of connections to each kind of database, and how each connection is tuned."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -72,6 +73,7 @@ def _server(url: URL, pool_size: int, **options: Any) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=STATEMENT_SECONDS,
+        pool_use_lifo=True,  # the connection used last has most statements prepared
         pool_reset_on_return=None,
         **options,
     )
@@ -134,7 +136,9 @@ def _sqlite(url: URL, pool_size: int, pragmas: Sequence[str]) -> AsyncEngine:
 def _make_file(path: Path, name: str) -> None:
     """Make the file, its folders, and its write-ahead log. The driver leaves a thread behind where it fails to."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # It holds password hashes: nobody else on this machine may read it, nor the log beside it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         with closing(sqlite3.connect(path, timeout=STATEMENT_SECONDS)) as connection:
             _use_write_ahead_log(connection)
     except (OSError, sqlite3.Error) as error:

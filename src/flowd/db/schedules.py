@@ -34,6 +34,15 @@ async def next_moment(tx: Transaction, *, after: datetime = EPOCH) -> datetime |
     return from_db(earliest)
 
 
+async def due_ids(tx: Transaction, now: datetime, *, limit: int) -> list[DagId]:
+    """Return the DAGs that are due, without a lock."""
+    rows = await tx.execute(
+        f"SELECT dag_id FROM dag WHERE {_LIVE} AND next_run_after <= :now ORDER BY next_run_after LIMIT :limit",
+        {"now": to_db(now), "limit": limit},
+    )
+    return [DagId(dag_id) for (dag_id,) in rows]
+
+
 async def due(tx: Transaction, now: datetime, *, limit: int) -> list[Due]:
     """Return DAGs that are due, under lock, less those that another creator holds."""
     rows = await tx.execute(
@@ -76,3 +85,18 @@ def _due(row: Row) -> Due:
             from_db(row["next_run_after"]),
         ),
     )
+
+
+async def planned(tx: Transaction, dag_id: DagId) -> NextRun | None:
+    """Return the run that is planned next for the DAG, paused or not; None where there is none."""
+    row = (
+        await tx.execute(
+            "SELECT next_run_after, next_interval_start, next_interval_end FROM dag"
+            " WHERE dag_id = :dag_id AND next_run_after IS NOT NULL",
+            {"dag_id": dag_id},
+        )
+    ).first()
+    if row is None:
+        return None
+    run_after, start, end = row
+    return NextRun(DataInterval(from_db(start), from_db(end)), from_db(run_after))

@@ -8,6 +8,7 @@ from typing import Any
 
 from flowd.db.ledger.read import as_json
 from flowd.db.moments import to_db
+from flowd.db.storable import storable
 from flowd.db.transaction import Transaction
 from flowd.domain.ids import DagId, InstanceKey, RunId
 
@@ -31,7 +32,8 @@ async def push(tx: Transaction, values: Sequence[tuple[InstanceKey, str, Any]], 
         return
     document = as_json(
         [
-            {"instance": key, "name": name, "value": json.dumps(value, ensure_ascii=False), "at": to_db(now)}
+            # In ASCII: JSON can hold what no metastore can, NUL and halves of characters, but only as escapes.
+            {"instance": key, "name": storable(name), "value": json.dumps(value), "at": to_db(now)}
             for key, name, value in values
         ]
     )

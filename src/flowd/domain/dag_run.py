@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from flowd.domain.errors import IllegalTransition
 from flowd.domain.ids import BundleHash, DagId, RunId, RunKey
 from flowd.domain.states import RunState, TaskState
+
+END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,11 @@ def run_transition(run: DagRun, event: RunEvent, now: datetime) -> DagRun:
             return replace(after, started_at=None, ended_at=None, timeout_at=None)
         case _:
             return replace(after, ended_at=now, started_at=run.started_at or now)
+
+
+def timeout_at(limit: timedelta | None, now: datetime) -> datetime | None:
+    """Return when a run that starts now has had its `limit`: at the end of all time where that would be beyond it."""
+    return None if limit is None else now + min(limit, END_OF_TIME - now)
 
 
 def outcome_of(leaves: Iterable[TaskState]) -> RunEvent:

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import DagId
 from flowd.domain.task_spec import TaskSpec, task_from_json, task_to_json
 from flowd.domain.timetable import TimetableSpec, timetable_from_json
 
 FORMAT = 1
 """Version of the JSON form; it is part of the structural hash, so that a new form makes new DAG versions."""
+
+LONGEST_DURATION = timedelta(days=36_525)
+"""The longest timeout, delay or interval that a file may give, some 100 years: what is longer is a mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,29 @@ class DagSpec:
     params: Mapping[str, Any] = field(default_factory=dict)
     has_run_callbacks: bool = False
     presentation: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check_durations(dag: DagSpec) -> None:
+    """Raise InvalidDag for a duration so long that a moment after it may be none that a calendar has.
+
+    This is asked when a file is parsed, not of what the metastore has already.
+    """
+    _check_duration("dagrun_timeout", dag.dagrun_timeout, f"DAG {dag.dag_id!r}")
+    _check_duration("schedule", getattr(dag.timetable, "delta", None), f"DAG {dag.dag_id!r}")
+    _check_duration("schedule's interval", getattr(dag.timetable, "interval", None), f"DAG {dag.dag_id!r}")
+    for task in dag.tasks:
+        where = f"DAG {dag.dag_id!r}: task {task.task_id!r}"
+        _check_duration("execution_timeout", task.execution_timeout, where)
+        _check_duration("retry_delay", task.retry.delay, where)
+        _check_duration("max_retry_delay", task.retry.max_delay, where)
+
+
+def _check_duration(name: str, duration: timedelta | None, where: str) -> None:
+    if duration is not None and duration > LONGEST_DURATION:
+        raise InvalidDag(
+            f"{where}: its {name} is {duration.days} days, wanted at most {LONGEST_DURATION.days} (100 years); leave it"
+            " out where there is to be no limit"
+        )
 
 
 def dag_to_json(dag: DagSpec) -> dict[str, Any]:

@@ -42,6 +42,9 @@ from flowd.domain.task_spec import OnLost
 MAX_LOST = 2
 """A task that has outlived this many workers fails: it may be what kills them."""
 
+LONGEST_WAIT = timedelta(days=36_525)
+"""No try waits longer for the next: what a task asks for beyond a century may have no date."""
+
 DECIDED = frozenset({TaskState.SKIPPED, TaskState.UPSTREAM_FAILED, TaskState.REMOVED})
 MARKABLE = frozenset({TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED})
 
@@ -199,7 +202,7 @@ def _end(ti: TaskInstance, outcome: TaskState, now: datetime) -> TaskInstance:
 
 
 def _wait(ti: TaskInstance, state: TaskState, wait: timedelta, now: datetime) -> TaskInstance:
-    return replace(_release(ti), state=state, not_before=now + wait, ended_at=now)
+    return replace(_release(ti), state=state, not_before=now + min(wait, LONGEST_WAIT), ended_at=now)
 
 
 def _give_back_try(ti: TaskInstance) -> TaskInstance:

@@ -19,10 +19,11 @@ from flowd.node.readiness import Readiness
 from flowd.node.roles import make_scheduler, make_worker
 from flowd.node.scheduler_lock import scheduler_lock
 from flowd.node.signals import on_signals
+from flowd.roles.backoff import patiently
 from flowd.roles.presence import Presence
 from flowd.roles.scheduler.scheduler import Scheduler
 from flowd.roles.worker.worker import Worker
-from flowd.roles.worker.worker_home import WorkerHome, worker_home
+from flowd.roles.worker.worker_home import WorkerHome, homes_of, worker_home
 from flowd.settings.model import Settings
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,7 @@ class Node:
         self._id = uuid.uuid4().hex
         self._told_to_stop = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._starting: asyncio.Timeout | None = None
         self._scheduler: Scheduler | None = None
         self._worker: Worker | None = None
         self._api: ApiServer | None = None
@@ -47,17 +49,30 @@ class Node:
     async def run(self) -> None:
         """Start, say where people can log in, and return when the drain is over."""
         with on_signals(self._on_signal):
-            with worker_home(self._settings.home / "workers", self._settings.worker.name) as home:
-                async with open_backends(self._settings, home.name) as opened:
-                    is_scheduler = "scheduler" in self._settings.node.roles
-                    with scheduler_lock(opened.backends.metastore) if is_scheduler else nullcontext():
-                        await self._run_roles(opened, home)
+            try:
+                # It never passes by itself: a signal during the start-up, which may wait for a backend, makes it pass.
+                async with asyncio.timeout(None) as starting:
+                    self._starting = starting
+                    await self._start()
+            except TimeoutError:
+                if not starting.expired():
+                    raise
         log.info("stopped")
+
+    async def _start(self) -> None:
+        homes = homes_of(self._settings.home, self._settings.node.roles)
+        with worker_home(homes, self._settings.worker.name) as home:
+            async with open_backends(self._settings, home.name) as opened:
+                is_scheduler = "scheduler" in self._settings.node.roles
+                with scheduler_lock(opened.backends.metastore) if is_scheduler else nullcontext():
+                    metastore = opened.backends.metastore
+                    await patiently("Node", lambda: prepare_first_user(self._settings, metastore))
+                    self._starting = None
+                    await self._run_roles(opened, home)
 
     async def _run_roles(self, opened: Opened, home: WorkerHome) -> None:
         settings, roles = self._settings, self._settings.node.roles
         readiness = Readiness(self._parts)
-        await prepare_first_user(settings, opened.backends.metastore)
         if "scheduler" in roles:
             self._scheduler = make_scheduler(settings, opened.backends, home, self._environ)
         if "worker" in roles:
@@ -138,5 +153,9 @@ class Node:
             log.warning("told to stop again: stopping now")
             self._hurry.set()
             return
-        log.info("told to stop: draining", pid=os.getpid())
         self._told_to_stop.set()
+        if self._starting is not None:
+            log.info("told to stop before it had started", pid=os.getpid())
+            self._starting.reschedule(asyncio.get_running_loop().time())
+            return
+        log.info("told to stop: draining", pid=os.getpid())

@@ -1,9 +1,12 @@
 """The roles of a node, made from its settings."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from flowd.actions.backends import Backends
 from flowd.db.secrets_store import Connections, Variables
+from flowd.domain.errors import InvalidSettings
 from flowd.domain.ids import DagId, RunId
 from flowd.node.backends import Opened
 from flowd.roles.bundle_cache import BundleCache
@@ -17,7 +20,7 @@ from flowd.roles.scheduler.run_callbacks import CallbackDesk
 from flowd.roles.scheduler.scheduler import Scheduler, SchedulerPlan
 from flowd.roles.worker.attempt import Workbench
 from flowd.roles.worker.reporter import Reporter
-from flowd.roles.worker.spool import Spool
+from flowd.roles.worker.spool import SPOOL, Spool
 from flowd.roles.worker.task_environment import scrubbed
 from flowd.roles.worker.worker import Worker, WorkerPlan
 from flowd.roles.worker.worker_home import WorkerHome
@@ -28,6 +31,7 @@ from flowd.settings.model import Settings
 def make_worker(settings: Settings, opened: Opened, home: WorkerHome, environ: Mapping[str, str]) -> Worker:
     """Return the worker role; its spool and its cache of bundles lie in its own folder."""
     backends, chosen = opened.backends, settings.worker
+    _make_log_folder(settings.logs.folder)
     clean = scrubbed(environ)
     return Worker(
         WorkerPlan(
@@ -47,7 +51,7 @@ def make_worker(settings: Settings, opened: Opened, home: WorkerHome, environ: M
         Workbench(
             library=_library(settings, backends),
             bundles=BundleCache(backends.metastore, home.folder / "bundles"),
-            reporter=Reporter(backends.metastore, backends.queue, Spool(home.folder / "reports.ndjson")),
+            reporter=Reporter(backends.metastore, backends.queue, Spool(home.folder / SPOOL)),
             clock=backends.clock,
             environ=clean,
             logs=settings.logs.folder,
@@ -76,6 +80,20 @@ def make_scheduler(settings: Settings, backends: Backends, home: WorkerHome, env
         logs=settings.logs.folder,
     )
     return Scheduler(plan, backends, lambda changed: _dag_sync(settings, backends, environ, changed), desk)
+
+
+def _make_log_folder(folder: Path) -> None:
+    """Make the folder of the logs; a worker that cannot write them would fail every task it takes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InvalidSettings(
+            f"logs.url is file://{folder}, where this worker cannot write ({error.strerror}); set FLOWD__LOGS__URL to a"
+            " folder that it can"
+        ) from error
 
 
 def _library(settings: Settings, backends: Backends) -> Library:

@@ -20,6 +20,9 @@ TASKS_TOPIC = "tasks"
 DOORBELL_TOPIC = "doorbell"
 """Its payloads are keys of runs that have news."""
 
+_MOST_DIGITS = 18
+"""Every number of so many digits fits into the key of a run."""
+
 GiveUp = Callable[[Sequence[Claimed]], Awaitable[None]]
 """`give_up(claims)`: let the ledger have back claims that were never started, using no retry and no lost attempt."""
 
@@ -79,7 +82,13 @@ class _RunKeys(AsyncIterator[frozenset[RunKey]]):
 
     async def __anext__(self) -> frozenset[RunKey]:
         # Anyone who may log in to the database can send a note: one that is no key is nobody's.
-        return frozenset(RunKey(int(note)) for note in await anext(self._notes) if note.isascii() and note.isdecimal())
+        return frozenset(key for note in await anext(self._notes) if (key := _run_key(note)) is not None)
+
+
+def _run_key(note: object) -> RunKey | None:
+    if not isinstance(note, str) or len(note) > _MOST_DIGITS or not (note.isascii() and note.isdecimal()):
+        return None
+    return RunKey(int(note))
 
 
 class _LedgerSubscription(Subscription):

@@ -5,6 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 T = TypeVar("T")
 
 
@@ -31,7 +35,7 @@ async def finish_despite_cancel(
     """Await `work` without ever breaking it off in the middle.
 
     When the caller is cancelled meanwhile, `hurry` asks the work to end soon, `undo` takes back what it brought, and
-    then the cancellation goes on. A second cancellation breaks off the work too.
+    then the cancellation goes on, also where `undo` fails, which is logged. A second cancellation breaks off the work.
     """
     async with asyncio.TaskGroup() as group:
         task = group.create_task(_outcome(work))
@@ -41,11 +45,19 @@ async def finish_despite_cancel(
             hurry()
             result, failure = await task
             if failure is None:
-                await undo(result[0])
+                await _undone(undo(result[0]))
             raise
     if failure is not None:
         raise failure
     return result[0]
+
+
+async def _undone(undoing: Awaitable[None]) -> None:
+    # An error raised here would take the place of the cancellation, and end what runs beside the caller.
+    try:
+        await undoing
+    except Exception as error:
+        log.warning("could not be taken back", error=str(error))
 
 
 async def _outcome(work: Coroutine[Any, Any, T]) -> tuple[list[T], Exception | None]:

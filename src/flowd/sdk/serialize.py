@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from flowd.domain.dag_spec import DagSpec
+from flowd.domain.dag_spec import DagSpec, check_durations
 from flowd.domain.errors import FlowdError, InvalidDag
 from flowd.domain.graph import graph_of
 from flowd.domain.ids import DagId
@@ -48,6 +48,7 @@ def _spec(dag: DAG, file: str) -> DagSpec:
         has_run_callbacks=bool(dag.on_success_callback or dag.on_failure_callback),
         presentation=_presentation(dag),
     )
+    check_durations(spec)
     graph_of(spec)
     return spec
 

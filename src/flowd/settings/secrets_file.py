@@ -29,18 +29,27 @@ def read_secrets(home: Path) -> dict[str, str]:
 def make_secrets(home: Path) -> dict[str, str]:
     """Return this node's secrets, made up and written (mode 0600) where there are none."""
     path = home / FILE_NAME
-    if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        draft = home / f".{FILE_NAME}.{secrets.token_hex(8)}"
-        draft.touch(mode=0o600)
-        try:
-            fernet_key = urlsafe_b64encode(secrets.token_bytes(32)).decode()
-            text = f'{_HEAD}[security]\nsecret_key = "{secrets.token_hex(32)}"\nfernet_key = "{fernet_key}"\n'
-            draft.write_text(text, encoding="utf-8")
-            # A link never replaces a file: where two processes start at once, both go on with the first one's secrets.
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+    try:
+        if not path.exists():
+            _make(home, path)
+    except OSError as error:
+        raise InvalidSettings(
+            f"$FLOWD_HOME is {home}, and nothing can be written there ({error.strerror}); give a folder of your own"
+        ) from error
     return read_secrets(home)
+
+
+def _make(home: Path, path: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = home / f".{FILE_NAME}.{secrets.token_hex(8)}"
+    draft.touch(mode=0o600)
+    try:
+        fernet_key = urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        text = f'{_HEAD}[security]\nsecret_key = "{secrets.token_hex(32)}"\nfernet_key = "{fernet_key}"\n'
+        draft.write_text(text, encoding="utf-8")
+        # A link never replaces a file: where two processes start at once, both go on with the first one's secrets.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -3,13 +3,18 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from flowd.db.ledger import claims
 from flowd.db.ledger.claims import Bid
+from flowd.domain.errors import MetastoreUnavailable
 from flowd.domain.ids import ClaimToken, InstanceKey
 from flowd.queue.base import Claimed
+from flowd.roles.worker.claimer import Claimer
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LEASE, LedgerSite, token_of
 from tests.support.specs import a_dag, a_task
+from tests.support.unanswered_metastore import UnansweredMetastore
 
 
 async def bid(
@@ -154,3 +159,41 @@ async def test_what_an_earlier_try_pushed_is_gone_when_the_next_begins(site: Led
     assert again["load"].assignment.try_number == 2
     assert await site.rows("SELECT * FROM xcom") == []
     assert await site.run_state(run) == "running"
+
+
+async def test_a_bid_that_wins_again_has_a_lease_as_long_as_its_fence_says(site: LedgerSite) -> None:
+    run = await site.begin(a_dag(a_task("load")))
+    key = (await site.instance(run, "load")).key
+    await bid(site, key, token_of(1))
+    await site.pass_time(LEASE / 2)
+    before = (await site.instance(run, "load")).lease_until
+
+    assert await bid(site, key, token_of(1)) is not None
+
+    after = (await site.instance(run, "load")).lease_until
+    assert before is not None and after is not None and after - before >= LEASE / 2
+
+
+async def test_what_was_claimed_without_an_answer_is_claimed_again_and_no_more_than_asked_for(
+    site: LedgerSite, metastore_url: str
+) -> None:
+    run = await site.begin(a_dag(*(a_task(f"t{n}") for n in range(5))))
+    metastore = UnansweredMetastore(metastore_url)
+    claimer = Claimer(metastore, site.graphs, worker="worker1", lease=LEASE)
+    metastore.commits_to_lose = 1
+    with pytest.raises(MetastoreUnavailable):
+        await claimer.claim_next(["default"], 2)
+    lost = [one.token for one in [await site.instance(run, f"t{n}") for n in range(5)] if one.token]
+    await site.pass_time(LEASE / 2)
+
+    found = await claimer.claim_next(["default"], 3)
+    rest = await claimer.claim_next(["default"], 3)
+    await metastore.close()
+
+    assert len(lost) == 2 and set(lost) < {one.token for one in found}
+    assert (len(found), len(rest)) == (3, 2)
+    assert len({one.assignment.task_id for one in [*found, *rest]}) == 5
+    for one in found:
+        held = await site.instance(run, one.assignment.task_id)
+        assert held.token == one.token and held.lease_until is not None
+        assert held.lease_until - (held.started_at or held.lease_until) >= LEASE / 2

@@ -93,3 +93,13 @@ def test_the_tail_of_stderr_is_read_from_the_log_without_stdout_and_times() -> N
     log = ["2026Z e one", "2026Z o noise", "2026Z E two ", "2026Z - flowd", "torn", "2026Z e three"]
 
     assert stderr_tail(log, lines=2) == "two \nthree"
+
+
+def test_a_duration_that_no_timedelta_holds_costs_its_dag_alone() -> None:
+    endless = dag_to_json(a_dag(a_task("t"), dag_id="endless", dagrun_timeout=timedelta.max))
+    long = dag_to_json(a_dag(a_task("t"), dag_id="long", dagrun_timeout=timedelta(days=3_000_000)))
+
+    parsed = read({"dags": [endless, long, dag_to_json(a_dag(a_task("t")))]})
+
+    assert ([dag.dag_id for dag in parsed.dags], parsed.refused) == (["etl"], ("endless", "long"))
+    assert "DAG 'long': its dagrun_timeout is 3000000 days, wanted at most 36525" in (parsed.error or "")

@@ -164,3 +164,64 @@ async def test_i7_dispatchers_at_once_never_pass_a_limit(open_postgres_site: Ope
     rare = [change for change in changes if change[0].task_id.startswith("t")]
     assert max(most_held(rare, by=lambda one: one.task_id).values()) == 2
     assert len({key for (key,) in await sites[0].rows("SELECT DISTINCT instance FROM attempt")}) == 40
+
+
+async def test_a_task_that_the_version_of_its_run_no_longer_has_is_removed_and_stops_nobody(site: LedgerSite) -> None:
+    await site.set_pool("default_pool", 0)
+    run = await site.begin(a_dag(a_task("old")))
+    await site.put(a_dag(a_task("new")), a_dag(a_task("x"), dag_id="other"))
+    await site.change("UPDATE dag_run SET dag_version = (SELECT version FROM dag WHERE dag_id = 'etl')")
+    await site.trigger("other")
+    await site.set_pool("default_pool", 9)
+
+    await site.settle()
+    await site.settle()
+
+    assert (await queued(site), await site.states(run)) == ({"other": 1}, {"old": "removed"})
+
+
+async def test_a_run_that_cannot_be_dispatched_keeps_no_other_from_it(site: LedgerSite) -> None:
+    await site.set_pool("default_pool", 0)
+    await site.put(a_dag(a_task("t"), dag_id="bad"), a_dag(a_task("t"), dag_id="good"))
+    bad, good = await site.trigger("bad"), await site.trigger("good")
+    await site.settle()
+    await site.set_pool("default_pool", 9)
+    await site.change("UPDATE dag_run SET conf = '[' WHERE dag_id = 'bad'")
+
+    assert await site.dispatcher.step() is True
+
+    assert [await site.states(run) for run in (bad, good)] == [{"t": "scheduled"}, {"t": "queued"}]
+
+
+async def test_a_pass_looks_at_no_more_than_it_may_and_leaves_out_no_run_for_ever(
+    site: LedgerSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "MOST_WAITERS", 4)
+    await site.put(a_dag(*(a_task(f"t{n}") for n in range(4))))
+    runs = [await site.trigger() for _ in range(6)]
+    await site.advance()
+    seen: list[int] = []
+
+    async def begun() -> int:
+        states = [await site.states(run) for run in runs]
+        return sum("queued" in one.values() for one in states)
+
+    for _ in range(2):
+        before = sum((await queued(site)).values())
+        await site.dispatcher.step()
+        seen.append(sum((await queued(site)).values()) - before)
+
+    assert (seen, await begun()) == ([4, 4], 6)
+
+
+async def test_where_a_pass_may_look_at_more_it_takes_as_much_of_each_run(
+    site: LedgerSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "MOST_WAITERS", 5)
+    await site.put(a_dag(*(a_task(f"t{n}") for n in range(4))))
+    runs = [await site.trigger() for _ in range(2)]
+    await site.advance()
+
+    await site.dispatcher.step()
+
+    assert [list((await site.states(run)).values()).count("queued") for run in runs] == [2, 2]

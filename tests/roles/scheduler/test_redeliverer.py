@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from flowd.actions.clear_tasks import clear_run
+from flowd.db.ledger import dispatch
 from flowd.domain.dag_run import DagRun
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LedgerSite
@@ -109,3 +111,21 @@ async def test_a_new_try_is_rung_with_new_patience(site: LedgerSite, broker: Pap
     await site.redeliverer.step()
 
     assert (rings, broker.messages[-2:]) == (5, [("load", 2), ("load", 2)])
+
+
+async def test_the_confirmation_of_an_older_try_says_nothing_of_a_newer_one(open_site: OpenSite) -> None:
+    site = open_site(broker=PaperQueue())
+    run = await site.begin(a_dag(a_task("load")))
+    older = await site.instance(run, "load")
+    await clear_run(site.backends, run.dag_id, run.run_id)
+    await site.settle()
+    await site.change("UPDATE task_instance SET dispatched_at = NULL")
+
+    async with site.metastore.transaction() as tx:
+        await dispatch.mark_dispatched(tx, [older])
+    before = await site.rows("SELECT try_number FROM task_instance WHERE dispatched_at IS NOT NULL")
+    async with site.metastore.transaction() as tx:
+        await dispatch.mark_dispatched(tx, [await site.instance(run, "load")])
+
+    assert before == []
+    assert await site.rows("SELECT try_number FROM task_instance WHERE dispatched_at IS NOT NULL") == [(2,)]

@@ -190,3 +190,32 @@ async def test_a_task_that_may_run_at_most_once_fails_with_its_first_worker(watc
     await watched.give_up()
 
     assert await state(watched.site) == "failed"
+
+
+async def test_a_lease_that_cannot_be_given_up_keeps_no_other_from_it(watched: Watched) -> None:
+    site = watched.site
+    await site.begin(a_dag(a_task("load", retry=AT_ONCE), dag_id="bad"))
+    await site.begin(a_dag(a_task("load", retry=AT_ONCE), dag_id="good"))
+    await site.worker().claim_next(["default"], 9)
+    await site.pass_time(LEASE)
+    await site.change("UPDATE task_instance SET skips = '[' WHERE dag_id = 'bad'")
+
+    await watched.give_up()
+
+    assert await site.rows("SELECT dag_id, state FROM task_instance ORDER BY dag_id") == [
+        ("bad", "running"),
+        ("good", "up_for_retry"),
+    ]
+
+
+async def test_a_lost_try_of_a_task_that_its_run_no_longer_has_ends_as_removed(watched: Watched) -> None:
+    site = watched.site
+    await silent(site)
+    await site.put(a_dag(a_task("other")))
+    await site.change("UPDATE dag_run SET dag_version = (SELECT version FROM dag)")
+
+    await watched.give_up()
+    await site.work()
+    await site.advance()
+
+    assert await state(site) == "removed"

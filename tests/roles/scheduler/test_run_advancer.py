@@ -1,6 +1,7 @@
 """RunAdvancer: runs begin, go on and end, with any number of advancers at once and whatever doorbell is lost."""
 
 import asyncio
+import re
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,9 @@ from flowd.db.ledger import read
 from flowd.domain.errors import IllegalTransition
 from flowd.domain.ids import RunKey
 from flowd.domain.states import RunState
+from flowd.roles.loop import Bell
 from flowd.roles.scheduler import run_advancer
+from flowd.roles.scheduler.run_advancer import RunAdvancer
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LedgerSite
 from tests.support.specs import NOW, a_dag, a_task
@@ -283,3 +286,104 @@ async def test_advancers_at_once_never_do_a_thing_twice(open_postgres_site: Open
         for task in ["first", *middle, "last"]:
             assert await sites[0].causes(run, task) == ["scheduled", "queued", "claimed", "succeeded"]
     assert await sites[0].rows("SELECT DISTINCT up_success FROM task_instance WHERE task_id = 'last'") == [(4,)]
+
+
+async def test_a_time_limit_beyond_all_calendars_stops_no_run(site: LedgerSite) -> None:
+    await site.put(a_dag(a_task("t"), dagrun_timeout=timedelta(days=3_000_000)))
+    run = await site.trigger()
+
+    assert await site.work() == ["t"]
+    assert await site.run_state(run) == "success"
+
+
+async def test_a_run_that_cannot_be_advanced_keeps_no_other_from_it(
+    site: LedgerSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = await site.begin(a_dag(a_task("a"), a_task("b", after=["a"]), dag_id="bad"))
+    good = await site.begin(a_dag(a_task("a"), a_task("b", after=["a"]), dag_id="good"))
+    for claimed in await site.worker().claim_next(["default"], 9):
+        await site.succeed(claimed)
+    await site.change("UPDATE task_instance SET skips = '[' WHERE task_id = 'a' AND dag_id = 'bad'")
+
+    site.advancer.ring([bad.key, good.key])
+    await site.advancer.step()
+
+    assert [await site.states(run) for run in (bad, good)] == [
+        {"a": "success", "b": "none"},
+        {"a": "success", "b": "scheduled"},
+    ]
+    assert re.search(rf"left out .*run={bad.key}\b", re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out))
+
+
+async def test_under_steady_rings_what_was_forgotten_is_found_at_every_interval(
+    site: LedgerSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = await site.begin(a_dag(a_task("t"), dag_id="busy"))
+    await site.put(a_dag(a_task("t"), max_active_runs=1))
+    first, second = await site.trigger(), await site.trigger()
+    await site.settle()
+    for claimed in await site.worker().claim_next(["default"], 9):
+        if claimed.assignment.dag_id == "etl":
+            await site.succeed(claimed)
+    advancer = RunAdvancer(
+        site.metastore, site.graphs, timedelta(0), scheduled=Bell(), ended=Bell(), callbacks_due=Bell()
+    )
+
+    for _ in range(3):
+        advancer.ring([busy.key, first.key])
+        await advancer.step()
+
+    assert [await site.run_state(run) for run in (first, second)] == ["success", "running"]
+
+
+async def test_a_run_that_is_rung_behind_many_others_has_its_turn_though_they_are_rung_again(
+    site: LedgerSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_advancer, "MOST_RUNS", 2)
+    await site.put(a_dag(a_task("a"), a_task("b", after=["a"])))
+    runs = [await site.trigger() for _ in range(4)]
+    await site.settle()
+    for claimed in await site.worker().claim_next(["default"], 9):
+        if claimed.assignment.run_id == runs[-1].run_id:
+            await site.succeed(claimed)
+
+    for _ in range(2):
+        site.advancer.ring([run.key for run in runs])
+        await site.advancer.step()
+
+    assert await site.states(runs[-1]) == {"a": "success", "b": "scheduled"}
+
+
+async def test_a_held_run_does_not_ring_for_itself(open_postgres_site: OpenSite) -> None:
+    site, other = open_postgres_site(), open_postgres_site()
+    run = await site.begin(a_dag(a_task("a")))
+
+    async with other.metastore.transaction() as tx:
+        await read.runs(tx, [run.key])
+        site.advancer.ring([run.key])
+        await site.advancer.loop.bell.wait(0)
+        pause = await site.advancer.step()
+
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await site.advancer.loop.bell.wait(None)
+    assert pause == run_advancer.HELD_PAUSE
+
+
+async def test_a_held_run_is_left_to_the_poll_in_time_whatever_else_is_advanced(
+    open_postgres_site: OpenSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, other = open_postgres_site(), open_postgres_site()
+    await site.put(a_dag(a_task("a")))
+    held, free = await site.trigger(), await site.trigger()
+    await site.settle()
+
+    async with other.metastore.transaction() as tx:
+        await read.runs(tx, [held.key])
+        site.advancer.ring([held.key])
+        first = await site.advancer.step()
+        await site.advancer.advance([free.key])
+        monkeypatch.setattr(run_advancer, "HELD_PATIENCE_SECONDS", 1e-6)
+        second = await site.advancer.step()
+
+    assert (first, second) == (run_advancer.HELD_PAUSE, False)

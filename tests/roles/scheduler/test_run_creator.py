@@ -173,3 +173,12 @@ async def test_creators_at_once_make_each_run_once(open_postgres_site: OpenSite)
 
     rows = await sites[0].rows("SELECT dag_id, COUNT(DISTINCT logical_date), COUNT(*) FROM dag_run GROUP BY dag_id")
     assert sorted(rows) == [(name, 5, 5) for name in names]
+
+
+async def test_a_dag_whose_runs_cannot_be_made_keeps_no_other_from_its_own(site: LedgerSite) -> None:
+    await site.put(*(a_daily_dag(1, dag_id=name) for name in ("bad", "good")))
+    await site.change("UPDATE dag_version SET spec = '{}' WHERE dag_id = 'bad'")
+
+    assert await site.creator.step() is True
+
+    assert await site.rows("SELECT DISTINCT dag_id FROM dag_run") == [("good",)]

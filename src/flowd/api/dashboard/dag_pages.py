@@ -84,5 +84,12 @@ async def pause(
 @router.post("/dags/{dag_id}/trigger")
 async def trigger(context: Context, caller: Caller, dag_id: str) -> Response:
     """Trigger a DAG, and go to the new run."""
-    run = await trigger_run(context.backends, dag_id=DagId(dag_id), triggered_by=TriggeredBy.UI, user=caller.username)
+    run = await trigger_run(
+        context.backends,
+        dag_id=DagId(dag_id),
+        # As in Airflow's own form: a run that a person asks for is about now, and its templates have a date.
+        logical_date=context.backends.clock.now(),
+        triggered_by=TriggeredBy.UI,
+        user=caller.username,
+    )
     return RedirectResponse(f"/dags/{dag_id}/runs/{run.run_id}", 303)

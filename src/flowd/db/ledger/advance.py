@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from flowd.db.ledger import read
 from flowd.db.ledger.read import INSTANCE_COLUMNS, LIVE_RUN, TALLY_COLUMNS, as_json, instance_of, tally_of
 from flowd.db.moments import to_db
 from flowd.db.transaction import Transaction
@@ -22,6 +23,7 @@ _TALLY = {
     "up_removed": "int",
 }
 _ENDED = ", ".join(f"'{state}'" for state in sorted(FINISHED))
+_SETTLED = ", ".join(f"'{state}'" for state in sorted({*FINISHED, TaskState.NONE, TaskState.RESTARTING}))
 _RUN_FIELDS = {"id": "int", "unfinished": "int", "timeout_at": "int", "has_news": "bool"}
 
 
@@ -121,12 +123,25 @@ async def standings(
     }
 
 
-async def undecided(tx: Transaction, run: RunKey) -> dict[TaskId, Row]:
-    """Return the instances of a run in state none, with their tallies, under lock."""
+async def flag(tx: Transaction, runs: Iterable[RunKey]) -> None:
+    """Ask the advancer to look at these runs as a whole; locks them, and so must come before any lock of instances."""
+    keys = sorted(set(runs))
+    await read.runs(tx, keys)
+    await tx.execute(
+        f"UPDATE dag_run SET has_news = :yes WHERE id IN {tx.dialect.keys()}", {"keys": json.dumps(keys), "yes": True}
+    )
+
+
+async def undecided(tx: Transaction, run: RunKey, tasks: Collection[TaskId]) -> dict[TaskId, Row]:
+    """Return the instances of a run that are to be judged, with their tallies, under lock.
+
+    They are those in state none, and those under way whose task is none of `tasks`, the run's own.
+    """
     rows = await tx.execute(
-        f"SELECT {INSTANCE_COLUMNS}, {TALLY_COLUMNS} FROM task_instance t WHERE t.run = :run AND t.state = 'none'"
+        f"SELECT {INSTANCE_COLUMNS}, {TALLY_COLUMNS} FROM task_instance t WHERE t.run = :run AND (t.state = 'none'"
+        f" OR (t.state NOT IN ({_SETTLED}) AND t.task_id NOT IN {tx.dialect.keys(type_='text')}))"
         f" ORDER BY t.id{tx.dialect.for_update}",
-        {"run": run},
+        {"run": run, "keys": json.dumps(list(tasks))},
     )
     return {TaskId(row["task_id"]): Row(instance=instance_of(row), tally=tally_of(row)) for row in rows.mappings()}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flowd.db.assignments import CONTEXT_COLUMNS
-from flowd.db.moments import from_db
+from flowd.db.moments import from_db, to_db
 from flowd.db.rows import Row
 from flowd.db.transaction import Transaction
 from flowd.domain.ids import BundleHash, DagId, RunId, RunKey
@@ -17,7 +17,10 @@ _COLUMNS = f"id, dag_id, run_id, state, dag_version, bundle, {CONTEXT_COLUMNS}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueCallback:
-    """An ended run whose DAG's callback is to be called; `row` has assignments.CONTEXT_COLUMNS."""
+    """An ended run whose DAG's callback is to be called; `row` has assignments.CONTEXT_COLUMNS.
+
+    `taken_until` is when it is due again, unless it is done by then; it tells this end of the run from a later one.
+    """
 
     run: RunKey
     dag_id: DagId
@@ -25,6 +28,7 @@ class DueCallback:
     state: RunState
     dag_version: int
     bundle: BundleHash
+    taken_until: datetime
     row: Row
 
 
@@ -52,23 +56,29 @@ async def take(tx: Transaction, *, for_at_most: timedelta, limit: int) -> list[D
         f" ORDER BY callback_due_at LIMIT :limit{tx.dialect.skip_locked}",
         {"limit": limit},
     )
-    taken = [_due(row) for row in rows.mappings()]
+    until = await tx.now() + for_at_most
+    taken = [_due(row, until) for row in rows.mappings()]
     await tx.execute(
-        f"UPDATE dag_run SET callback_due_at = {tx.dialect.now} + :patience WHERE id IN {tx.dialect.keys()}",
-        {
-            "keys": json.dumps([one.run for one in taken]),
-            "patience": for_at_most // timedelta(microseconds=1),
-        },
+        f"UPDATE dag_run SET callback_due_at = :until WHERE id IN {tx.dialect.keys()}",
+        {"keys": json.dumps([one.run for one in taken]), "until": to_db(until)},
     )
     return taken
 
 
-async def done(tx: Transaction, run: RunKey) -> None:
-    """Note that the run's callback has been called."""
+async def done(tx: Transaction, due: DueCallback) -> None:
+    """Note that the callback has been called; where the run has ended once more since, that end's stays due."""
+    await tx.execute(
+        "UPDATE dag_run SET callback_due_at = NULL WHERE id = :id AND callback_due_at = :taken_until",
+        {"id": due.run, "taken_until": to_db(due.taken_until)},
+    )
+
+
+async def unwant(tx: Transaction, run: RunKey) -> None:
+    """Note that the run goes on: nobody is to be told that it has ended."""
     await tx.execute("UPDATE dag_run SET callback_due_at = NULL WHERE id = :id", {"id": run})
 
 
-def _due(row: Row) -> DueCallback:
+def _due(row: Row, taken_until: datetime) -> DueCallback:
     return DueCallback(
         run=RunKey(row["id"]),
         dag_id=DagId(row["dag_id"]),
@@ -76,5 +86,6 @@ def _due(row: Row) -> DueCallback:
         state=RunState(row["state"]),
         dag_version=row["dag_version"],
         bundle=BundleHash(row["bundle"]),
+        taken_until=taken_until,
         row=row,
     )

@@ -24,7 +24,7 @@ class Bid:
 async def claim(tx: Transaction, bids: Sequence[Bid], worker: str, lease_for: timedelta) -> list[TaskInstance | None]:
     """Return for each bid the running instance it won, or None where the try is not there to be taken.
 
-    A bid that is made again, because the answer to its first commit was lost, wins again.
+    A bid that is made again, because the answer to its first commit was lost, wins again, with its lease begun anew.
     """
     held = await read.instances(tx, [bid.instance for bid in bids])
     changes = [
@@ -37,7 +37,11 @@ async def claim(tx: Transaction, bids: Sequence[Bid], worker: str, lease_for: ti
         for answer in await write.apply(tx, changes, await tx.now())
         if isinstance(answer, TaskInstance)
     }
-    again = {one.token: one for one in held.values() if one.state is TaskState.RUNNING}
+    again = {one.token: one for one in held.values() if one.state is TaskState.RUNNING and one.token is not None}
+    repeated = {again[bid.token].key: bid.token for bid in bids if bid.token in again and bid.token not in won}
+    if repeated:
+        # The worker counts its fence from this bid, not from the first: no lease may end before its fence.
+        await lease.prolong(tx, repeated, lease_for)
     return [won.get(bid.token) or again.get(bid.token) for bid in bids]
 
 
@@ -52,6 +56,15 @@ async def claim_next(
     ]
     answers = await write.apply(tx, changes, await tx.now())
     return [answer for answer in answers if isinstance(answer, TaskInstance)]
+
+
+async def claim_again(
+    tx: Transaction, tokens: Sequence[ClaimToken], worker: str, lease_for: timedelta
+) -> list[TaskInstance]:
+    """Return what an earlier `claim_next` whose answer was lost has won under these tokens, its lease begun anew."""
+    held = await lease.held_by(tx, worker)
+    kept = await lease.prolong(tx, {key: token for key, token in held.items() if token in set(tokens)}, lease_for)
+    return list((await read.instances(tx, sorted(kept))).values())
 
 
 async def is_anything_queued(tx: Transaction, queues: Sequence[str]) -> bool:

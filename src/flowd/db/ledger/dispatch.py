@@ -11,7 +11,7 @@ from flowd.db.ledger import read
 from flowd.db.ledger.read import INSTANCE_COLUMNS, LIVE_RUN, as_json, instance_of
 from flowd.db.transaction import Transaction
 from flowd.domain.admission import Occupancy
-from flowd.domain.ids import DagId, InstanceKey, RunKey, TaskId
+from flowd.domain.ids import DagId, RunKey, TaskId
 from flowd.domain.task_instance import TaskInstance
 
 FIRST_RING_AGAIN = timedelta(seconds=60)
@@ -19,6 +19,7 @@ FIRST_RING_AGAIN = timedelta(seconds=60)
 
 _MOST_DOUBLINGS = 6
 _FREE = {"pool": "text", "slots": "int"}
+_TRY = {"id": "int", "try_number": "int"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +65,26 @@ async def occupancy(tx: Transaction, pool_sizes: Mapping[str, int]) -> tuple[Occ
     return held, versions
 
 
+async def runs_with_waiters(tx: Transaction) -> list[RunKey]:
+    """Return the running runs of unpaused DAGs that have scheduled instances, in order, without a lock."""
+    rows = await tx.execute(
+        "SELECT d.id FROM dag_run d JOIN dag g ON g.dag_id = d.dag_id"
+        f" WHERE d.{LIVE_RUN} AND d.state = 'running' AND NOT g.is_paused"
+        " AND EXISTS (SELECT 1 FROM task_instance x WHERE x.run = d.id AND x.state = 'scheduled') ORDER BY d.id"
+    )
+    return [RunKey(key) for (key,) in rows]
+
+
 async def waiters(
     tx: Transaction,
     *,
+    runs: Collection[RunKey],
     free_slots: Mapping[str, int],
     full_runs: Collection[RunKey],
     full_tasks: Collection[tuple[DagId, TaskId]],
     per_run: int,
 ) -> list[Waiter]:
-    """Return for each running run of an unpaused DAG its first `per_run` scheduled instances, under lock.
+    """Return the first `per_run` scheduled instances of each of `runs` that may go on, under lock.
 
     Whatever asks for more than the free slots of its pool, or meets a full run or task limit, is left out, so that it
     cannot hide those behind it.
@@ -95,10 +107,10 @@ async def waiters(
         f"SELECT {INSTANCE_COLUMNS}, d.dag_version, t.pool, t.pool_slots, t.priority"
         f" FROM dag_run d JOIN dag g ON g.dag_id = d.dag_id {join}"
         f" WHERE d.{LIVE_RUN} AND d.state = 'running' AND NOT g.is_paused"
-        f" AND d.id NOT IN {tx.dialect.keys('full_runs')}{lock}",
+        f" AND d.id IN {tx.dialect.keys('open_runs')}{lock}",
         {
             "free": as_json([{"pool": pool, "slots": slots} for pool, slots in free_slots.items()]),
-            "full_runs": json.dumps(sorted(full_runs)),
+            "open_runs": json.dumps(sorted(set(runs) - set(full_runs))),
             "full_tasks": json.dumps(sorted(f"{dag_id}/{task_id}" for dag_id, task_id in full_tasks)),
             "per_run": per_run,
         },
@@ -115,14 +127,18 @@ async def waiters(
     ]
 
 
-async def mark_dispatched(tx: Transaction, keys: Sequence[InstanceKey]) -> None:
-    """Record that the broker has confirmed the messages of these queued instances."""
-    await read.lock_instances(tx, keys)
+async def mark_dispatched(tx: Transaction, sent: Sequence[TaskInstance]) -> None:
+    """Record that the broker has confirmed the messages of these queued tries; a later try has one of its own."""
+    await read.lock_instances(tx, [one.key for one in sent])
     await tx.execute(
         f"UPDATE task_instance SET dispatched_at = {tx.dialect.now}, ring_at = {tx.dialect.now} + :patience"
         f" * CASE WHEN rings > {_MOST_DOUBLINGS} THEN {1 << _MOST_DOUBLINGS} ELSE (1 << rings) END"
-        f" WHERE id IN {tx.dialect.keys()} AND state = 'queued'",
-        {"keys": json.dumps(list(keys)), "patience": FIRST_RING_AGAIN // timedelta(microseconds=1)},
+        f" FROM {tx.dialect.rows(_TRY)}"
+        " WHERE task_instance.id = r.id AND task_instance.try_number = r.try_number AND state = 'queued'",
+        {
+            "rows": as_json([{"id": one.key, "try_number": one.try_number} for one in sent]),
+            "patience": FIRST_RING_AGAIN // timedelta(microseconds=1),
+        },
     )
 
 

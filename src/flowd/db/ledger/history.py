@@ -4,7 +4,7 @@ from datetime import datetime
 
 from flowd.db.moments import from_db
 from flowd.db.transaction import Transaction
-from flowd.domain.ids import DagId, RunId
+from flowd.domain.ids import DagId, InstanceKey, RunId
 
 
 async def previous_success(tx: Transaction, dag_id: DagId, run_id: RunId) -> dict[str, str | None]:
@@ -25,6 +25,20 @@ async def previous_success(tx: Transaction, dag_id: DagId, run_id: RunId) -> dic
         "prev_start_date_success": _iso(from_db(started)),
         "prev_end_date_success": _iso(from_db(ended)),
     }
+
+
+async def last_words(tx: Transaction, instance: InstanceKey) -> list[str]:
+    """Return how the latest ended try of an instance ended, in words; empty where it said nothing or never ran."""
+    row = (
+        await tx.execute(
+            "SELECT try_number, cause, error FROM attempt WHERE instance = :instance ORDER BY try_number DESC LIMIT 1",
+            {"instance": instance},
+        )
+    ).first()
+    if row is None or row[2] is None:
+        return []
+    try_number, cause, error = row
+    return [f"try {try_number} {cause}: {error}"]
 
 
 def _iso(moment: datetime | None) -> str | None:

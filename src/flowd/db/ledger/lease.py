@@ -75,6 +75,14 @@ async def standing(tx: Transaction, key: InstanceKey, token: ClaimToken) -> bool
     return rows.first() is not None
 
 
+async def ends(tx: Transaction, keys: Sequence[InstanceKey]) -> dict[ClaimToken, str]:
+    """Return what ended each try of these instances that has ended, by its token."""
+    rows = await tx.execute(
+        f"SELECT token, cause FROM attempt WHERE instance IN {tx.dialect.keys()}", {"keys": json.dumps(list(keys))}
+    )
+    return {ClaimToken(token): cause for token, cause in rows}
+
+
 async def held_by(tx: Transaction, worker: str) -> dict[InstanceKey, ClaimToken]:
     """Return the tokens that a worker of this name holds: at its start, those its predecessor left behind."""
     rows = await tx.execute(

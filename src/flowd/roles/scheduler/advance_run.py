@@ -11,7 +11,7 @@ from flowd.domain.graph import Graph
 from flowd.domain.ids import InstanceKey, RunKey, TaskId
 from flowd.domain.run_plan import News, Standing, Step, Tally, downstream_of, step
 from flowd.domain.states import RunState, TaskState
-from flowd.domain.task_events import Decided, RunStopped, TaskEvent
+from flowd.domain.task_events import Cleared, Decided, RunStopped, TaskEvent
 from flowd.domain.task_instance import TaskInstance
 
 PAST_SETTLED = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
@@ -70,11 +70,9 @@ class Advance:
         for progress in self._runs.values():
             await self._look_at_the_past(progress)
             if progress.run.has_news:
-                progress.rows = await advance.undecided(self._tx, progress.run.key)
+                progress.rows = await advance.undecided(self._tx, progress.run.key, progress.graph.tasks.keys())
                 progress.revisit = tuple(task_id for task_id in progress.rows if task_id in progress.graph.tasks)
-                # A run that was moved to another version of its DAG may have tasks which that no longer has.
-                removed = progress.rows.keys() - progress.graph.tasks.keys()
-                progress.events |= dict.fromkeys(sorted(removed), Decided(TaskState.REMOVED))
+                await self._remove_unknown(progress)
                 progress.decided_against = await advance.decided_against(self._tx, progress.run.key)
 
     async def propagate(self) -> None:
@@ -134,7 +132,7 @@ class Advance:
                 told.append(answer.key)
         await advance.settle(self._tx, tallies)
         await advance.mark_told(self._tx, told)
-        self.changed = bool(changes or told)
+        self.changed = self.changed or bool(changes or told)
         await self._wake_successors(newly_ended)
 
     async def _stop(self, progress: _Progress) -> None:
@@ -144,6 +142,23 @@ class Advance:
         await write.apply(self._tx, stopped, self._now)
         await advance.mark_told(self._tx, [instance.key for instance in left])
         progress.run = replace(progress.run, unfinished=0)
+
+    async def _remove_unknown(self, progress: _Progress) -> None:
+        """End as removed what a run that was moved to another version of its DAG has and that version has not.
+
+        What is under way is cleared first; a running one is removed only once its process is dead.
+        """
+        unknown = {task_id: row for task_id, row in progress.rows.items() if task_id not in progress.graph.tasks}
+        under_way = [row.instance for row in unknown.values() if row.instance.state is not TaskState.NONE]
+        for answer in await write.apply(self._tx, [(one, Cleared(retries=0)) for one in under_way], self._now):
+            if not isinstance(answer, TaskInstance):
+                raise answer
+            unknown[answer.task_id] = replace(unknown[answer.task_id], instance=answer)
+            self.changed = True
+        for task_id, row in unknown.items():
+            progress.rows[task_id] = row
+            if row.instance.state is TaskState.NONE:
+                progress.events[task_id] = Decided(TaskState.REMOVED)
 
     async def _load(self, wanted: Mapping[RunKey, Iterable[TaskId]]) -> None:
         missing = [

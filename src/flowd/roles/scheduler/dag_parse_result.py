@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from flowd.child.launch import Ended, EndedBy
-from flowd.domain.dag_spec import DagSpec, dag_from_json
+from flowd.domain.dag_spec import DagSpec, check_durations, dag_from_json
 from flowd.domain.errors import FlowdError
 from flowd.domain.graph import graph_of
 from flowd.domain.ids import DagId
@@ -18,6 +18,8 @@ LONGEST_ERROR = 64 * 1024
 
 LONGEST_DAG_ID = 250
 _DAG_ID = re.compile(r"[\w.-]+")
+_NO_RESULT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What reading a document of another form raises: user code may have written it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ def parsed_file(file: str, ended: Ended, stderr_tail: str, bounds: ParseBounds, 
         return broken(f"{message}\n\n{trace}" if trace else message, seconds=seconds)
     try:
         parsed = _read(file, ended.result, seconds)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except _NO_RESULT as error:
         return broken(f"{file}: its process sent something that is no result ({error!r})", seconds=seconds)
     return parsed if ended.by is EndedBy.EXIT else _with_late_end(file, parsed, bounds)
 
@@ -80,7 +82,7 @@ def _read(file: str, result: Mapping[str, Any], seconds: float) -> ParsedFile:
         dag_id = DagId(str(document["dag_id"]))
         try:
             dags.append(_checked(file, dag_from_json(document)))
-        except (FlowdError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (FlowdError, *_NO_RESULT) as error:
             errors.append(f"{file}: {error if isinstance(error, FlowdError) else repr(error)}")
             refused.append(dag_id)
     return ParsedFile(
@@ -100,6 +102,7 @@ def _checked(file: str, dag: DagSpec) -> DagSpec:
         raise ValueError(
             f"DAG {dag.dag_id[:40]!r}: an id has at most {LONGEST_DAG_ID} letters, digits, dashes, dots and underscores"
         )
+    check_durations(dag)
     graph_of(dag)
     return dag
 

@@ -1,6 +1,7 @@
 """Dispatcher: gives free slots to scheduled instances and pushes their messages to the queue."""
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -8,21 +9,26 @@ import structlog
 
 from flowd.db.assignments import assignments
 from flowd.db.graphs import Graphs
-from flowd.db.ledger import dispatch, write
+from flowd.db.ledger import advance, dispatch, write
 from flowd.db.metastore import Metastore
 from flowd.db.transaction import Transaction
 from flowd.domain.admission import Candidate, Occupancy, admit
+from flowd.domain.assignment import Assignment
 from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, RunKey, TaskId
 from flowd.domain.task_events import Queued
 from flowd.domain.task_instance import TaskInstance
 from flowd.queue.base import Queue
+from flowd.roles.bulkhead import one_by_one_in_trouble
 from flowd.roles.loop import Bell, Loop
 
 log = structlog.get_logger(__name__)
 
 PER_RUN = 256
 """How many scheduled instances of one run a pass looks at at the most; what is left over is the next pass's."""
+
+MOST_WAITERS = 5_000
+"""How many scheduled instances a pass looks at in all: they are locked, and so are the pools, until it is over."""
 
 _MOST_RINGS = 500
 _NO_LIMIT = 2**31
@@ -41,27 +47,52 @@ class Dispatcher:
         self._metastore = metastore
         self._graphs = graphs
         self._queue = queue
+        self._looked_up_to = RunKey(0)
 
     async def step(self) -> bool:
         """Admit what fits and publish it; True where another pass may admit more."""
-        async with self._metastore.transaction() as tx:
-            queued = await self._admit(tx)
-            messages = await assignments(tx, self._graphs, queued)
-        if not queued:
+        async with self._metastore.reading() as tx:
+            # Most looks find nothing: they must not take the lock of the pools.
+            waiting = await dispatch.runs_with_waiters(tx)
+        runs = self._in_turn(waiting)
+        if not runs:
             return False
+        passes = await one_by_one_in_trouble("Dispatcher", runs, self._pass, names=lambda run: {"run": run})
+        queued = [pair for one in passes for pair in one]
+        if queued:
+            await self._publish([instance for instance, _ in queued], [message for _, message in queued])
+        return bool(queued)
+
+    def _in_turn(self, waiting: Sequence[RunKey]) -> list[RunKey]:
+        """Return the runs of this pass: all or, where they are too many, those behind the last pass's."""
+        at = bisect_right(waiting, self._looked_up_to) if len(waiting) > MOST_WAITERS else 0
+        runs = [*waiting[at:], *waiting[:at]][:MOST_WAITERS]
+        self._looked_up_to = runs[-1] if runs else RunKey(0)
+        return runs
+
+    async def _pass(self, runs: Sequence[RunKey]) -> list[tuple[TaskInstance, Assignment]]:
+        async with self._metastore.transaction() as tx:
+            queued, unknown = await self._admit(tx, runs)
+            messages = await assignments(tx, self._graphs, queued)
+        if unknown:
+            async with self._metastore.transaction() as tx:
+                await advance.flag(tx, unknown)
+        return list(zip(queued, messages, strict=True))
+
+    async def _publish(self, queued: Sequence[TaskInstance], messages: Sequence[Assignment]) -> None:
         # From here on a crash costs nothing: the Redeliverer rings what was queued and never confirmed.
         confirmed = await self._queue.publish(messages)
         if self._queue.is_ledger:
-            return True
-        sent = [instance.key for instance, is_confirmed in zip(queued, confirmed, strict=True) if is_confirmed]
+            return
+        sent = [instance for instance, is_confirmed in zip(queued, confirmed, strict=True) if is_confirmed]
         if len(sent) < len(queued):
             log.warning("messages not confirmed; they will be rung again", count=len(queued) - len(sent))
         if sent:
             async with self._metastore.transaction() as tx:
                 await dispatch.mark_dispatched(tx, sent)
-        return True
 
-    async def _admit(self, tx: Transaction) -> list[TaskInstance]:
+    async def _admit(self, tx: Transaction, runs: Sequence[RunKey]) -> tuple[list[TaskInstance], set[RunKey]]:
+        """Return what was queued, and the runs with a waiter that their version of the DAG no longer has."""
         pools = await dispatch.lock_pools(tx)
         occupancy, versions = await dispatch.occupancy(tx, pools)
         graphs = await self._graphs.get(tx, set(versions.values()))
@@ -73,17 +104,23 @@ class Dispatcher:
             },
             full_runs=_full_runs(occupancy, by_run),
             full_tasks=_full_tasks(occupancy, by_run),
-            per_run=_most_admissible(occupancy),
+            runs=runs,
+            per_run=min(_most_admissible(occupancy), max(1, MOST_WAITERS // len(runs))),
         )
         if not waiters:
-            return []
+            return [], set()
         graphs = await self._graphs.get(tx, {waiter.dag_version for waiter in waiters})
-        candidates = [_candidate(waiter, graphs[waiter.dag_version]) for waiter in waiters]
+        unknown = {one.instance.run for one in waiters if one.instance.task_id not in graphs[one.dag_version].tasks}
+        candidates = [
+            _candidate(waiter, graphs[waiter.dag_version])
+            for waiter in waiters
+            if waiter.instance.task_id in graphs[waiter.dag_version].tasks
+        ]
         instances = {waiter.instance.key: waiter.instance for waiter in waiters}
         admitted = [instances[one.key] for one in admit(candidates, occupancy).admitted]
         now = await tx.now()
         answers = await write.apply(tx, [(instance, Queued()) for instance in admitted], now)
-        return [answer for answer in answers if isinstance(answer, TaskInstance)]
+        return [answer for answer in answers if isinstance(answer, TaskInstance)], unknown
 
 
 class Redeliverer:
@@ -104,7 +141,7 @@ class Redeliverer:
             return False
         log.info("ringing again", count=len(overdue))
         confirmed = await self._queue.publish(messages)
-        sent = [instance.key for instance, is_confirmed in zip(overdue, confirmed, strict=True) if is_confirmed]
+        sent = [instance for instance, is_confirmed in zip(overdue, confirmed, strict=True) if is_confirmed]
         if sent:
             async with self._metastore.transaction() as tx:
                 await dispatch.mark_dispatched(tx, sent)

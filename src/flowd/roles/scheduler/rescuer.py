@@ -1,6 +1,6 @@
 """Rescuer: gives up the leases of workers that have fallen silent."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -11,16 +11,20 @@ from flowd.db.ledger import advance, lease, read, write
 from flowd.db.metastore import Metastore
 from flowd.db.transaction import Transaction
 from flowd.domain.errors import Unavailable
+from flowd.domain.graph import Graph
 from flowd.domain.ids import RunKey
 from flowd.domain.lease import ExpiredLease, LeaseWatch
 from flowd.domain.task_events import Lost
 from flowd.domain.task_instance import TaskInstance
+from flowd.domain.task_spec import OnLost
+from flowd.roles.bulkhead import one_by_one_in_trouble
 from flowd.roles.loop import Loop
-from flowd.roles.retry_delay import retry_after
 
 log = structlog.get_logger(__name__)
 
 _MOST = 500
+AT_ONCE = timedelta(0)
+"""A task whose worker died has waited for its lease already: its retry_delay is for failures of its own."""
 
 
 class Rescuer:
@@ -53,14 +57,17 @@ class Rescuer:
             raise
         silent = self._watch.observe(expired, self._clock.monotonic())
         if silent:
-            async with self._metastore.transaction() as tx:
-                lost = await self._give_up(tx, silent)
-            for instance in lost:
-                log.warning("lease expired", task=instance.label, worker=instance.worker, state=instance.state.value)
-            self._news({instance.run for instance in lost})
+            await one_by_one_in_trouble("Rescuer", silent, self._give_up, names=lambda one: {"instance": one.key})
         return False
 
-    async def _give_up(self, tx: Transaction, silent: list[ExpiredLease]) -> list[TaskInstance]:
+    async def _give_up(self, silent: Sequence[ExpiredLease]) -> None:
+        async with self._metastore.transaction() as tx:
+            lost = await self._lose(tx, silent)
+        for instance in lost:
+            log.warning("lease expired", task=instance.label, worker=instance.worker, state=instance.state.value)
+        self._news({instance.run for instance in lost})
+
+    async def _lose(self, tx: Transaction, silent: Sequence[ExpiredLease]) -> list[TaskInstance]:
         held = await read.instances(tx, [one.key for one in silent])
         versions = await advance.versions_of_runs(tx, {instance.run for instance in held.values()})
         graphs = await self._graphs.get(tx, set(versions.values()))
@@ -71,8 +78,14 @@ class Rescuer:
             # The lease may have been prolonged since it was seen: only one that is still expired is taken.
             if instance is None or instance.lease_until is None or instance.lease_until >= now:
                 continue
-            task = graphs[versions[instance.run]].tasks[instance.task_id]
-            after = retry_after(task.retry, instance.key, instance.try_number, instance.max_tries)
-            changes.append((instance, Lost(one.token, task.on_lost, after)))
+            changes.append((instance, _lost(one, instance, graphs[versions[instance.run]])))
         answers = await write.apply(tx, changes, now)
         return [answer for answer in answers if isinstance(answer, TaskInstance)]
+
+
+def _lost(lease: ExpiredLease, instance: TaskInstance, graph: Graph) -> Lost:
+    task = graph.tasks.get(instance.task_id)
+    if task is None:
+        # Its run was moved to a version without it: the advancer will remove it.
+        return Lost(lease.token, OnLost.RETRY, AT_ONCE)
+    return Lost(lease.token, task.on_lost, AT_ONCE)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,11 +12,12 @@ from flowd.db.graphs import Graphs
 from flowd.db.ledger import advance, callbacks, create, read, write
 from flowd.db.metastore import Metastore
 from flowd.db.transaction import Transaction
-from flowd.domain.dag_run import DagRun, RunEvent
+from flowd.domain.dag_run import DagRun, RunEvent, timeout_at
 from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, RunKey
 from flowd.domain.states import RunState
 from flowd.domain.timetable import active_runs_limit
+from flowd.roles.bulkhead import one_by_one_in_trouble
 from flowd.roles.loop import Bell, Loop
 from flowd.roles.scheduler.advance_run import Advance
 
@@ -53,32 +54,43 @@ class RunAdvancer:
         self._callbacks_due = callbacks_due
         self._metastore = metastore
         self._graphs = graphs
-        self._rung: set[RunKey] = set()
+        self._interval = interval
+        self._rung: dict[RunKey, None] = {}
+        """In the order of their rings: under steady rings the last must have its turn too."""
         self._held_since: dict[RunKey, float] = {}
+        self._look_at = 0.0
         self._looked_up_to = RunKey(0)
 
     def ring(self, runs: Iterable[RunKey]) -> None:
         """Note that these runs have news."""
-        self._rung.update(runs)
-        if self._rung:
+        fresh = dict.fromkeys(runs)
+        self._rung.update(fresh)
+        # What is held by another scheduler waits in `_rung` for its pause to be over, and must not cut it short.
+        if fresh:
             self.loop.bell.ring()
 
     async def step(self) -> bool | timedelta:
-        """Advance the runs that were rung or, when none was, those that the metastore knows to be waiting.
+        """Advance the runs that were rung and, when none was or the interval has passed, those that wait unrung.
 
         The answer is a short pause where nothing is left but runs that another scheduler holds.
         """
-        rung, self._rung = self._rung, set()
-        keys = sorted(rung) if rung else await self._forgotten()
+        rung, self._rung = self._rung, {}
+        now = asyncio.get_running_loop().time()
+        # However many rings there are: no ring tells of a time limit, or of a run that may begin since another ended.
+        found = await self._forgotten() if not rung or now >= self._look_at else []
+        keys = list(dict.fromkeys([*found, *rung]))
         if not keys:
             return False
         batch, rest = keys[:MOST_RUNS], keys[MOST_RUNS:]
-        self._rung.update(rest)
-        advanced = await self.advance(batch)
+        self._rung = {**dict.fromkeys(rest), **self._rung}
+        advanced = any(await one_by_one_in_trouble("RunAdvancer", batch, self.advance, names=lambda run: {"run": run}))
+        # What was rung is dealt with; what was found by looking may be only the first of it.
+        is_more_to_find = bool(found) and advanced
+        if found or not rung:
+            self._look_at = now if is_more_to_find else now + self._interval.total_seconds()
         # Even where nothing follows from what ended: it has freed a slot for the next waiter.
         self._scheduled.ring()
-        # What was rung is dealt with; what was found by looking may be only the first of it.
-        if rest or (advanced and not rung):
+        if rest or is_more_to_find:
             return True
         return HELD_PAUSE if self._rung else False
 
@@ -86,7 +98,7 @@ class RunAdvancer:
         """Advance these runs in one transaction, less those another scheduler holds; True where anything changed."""
         async with self._metastore.transaction() as tx:
             runs = await read.runs(tx, keys, skip_locked=True)
-            self._try_again(set(keys) - {run.key for run in runs})
+            self._try_again(keys, {run.key for run in runs})
             live = [run for run in runs if not run.state.is_finished]
             graphs = await self._graphs.get(tx, {run.dag_version for run in live})
             now = await tx.now()
@@ -109,11 +121,14 @@ class RunAdvancer:
             self._callbacks_due.ring()
         return bool(work.changed or started)
 
-    def _try_again(self, held: set[RunKey]) -> None:
+    def _try_again(self, wanted: Sequence[RunKey], got: Collection[RunKey]) -> None:
         """Keep the runs that another scheduler holds: it may have looked for news before this news was there."""
         now = asyncio.get_running_loop().time()
-        self._held_since = {key: self._held_since.get(key, now) for key in held}
-        self._rung.update(key for key, since in self._held_since.items() if now - since < HELD_PATIENCE_SECONDS)
+        for key in wanted:
+            since = self._held_since.pop(key, now)
+            if key not in got and now - since < HELD_PATIENCE_SECONDS:
+                self._held_since[key] = since
+                self._rung[key] = None
 
     async def _forgotten(self) -> list[RunKey]:
         async with self._metastore.reading() as tx:
@@ -162,14 +177,8 @@ class RunAdvancer:
             begun, unfinished = await advance.tasks_begun(tx, run.key)
             missing = [task_id for task_id in graph.tasks if task_id not in begun]
             await create.create_instances(tx, run, graph, missing)
-            limit = graph.dag.dagrun_timeout
-            started.append(
-                replace(
-                    run,
-                    unfinished=unfinished + len(missing),
-                    timeout_at=now + limit if limit is not None else run.timeout_at,
-                )
-            )
+            until = timeout_at(graph.dag.dagrun_timeout, now) or run.timeout_at
+            started.append(replace(run, unfinished=unfinished + len(missing), timeout_at=until))
         return started
 
 

@@ -1,5 +1,6 @@
 """RunCallbacks: tells a DAG, in a child process, how a run of it has ended; one scheduler at a time, at least once."""
 
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,8 +16,10 @@ from flowd.db.ledger import callbacks
 from flowd.db.metastore import Metastore
 from flowd.domain.assignment import run_to_json
 from flowd.domain.dag_spec import DagSpec
-from flowd.domain.ids import UNMAPPED
+from flowd.domain.errors import Unavailable
+from flowd.domain.ids import UNMAPPED, RunKey
 from flowd.logs.paths import log_path
+from flowd.roles.backoff import patiently
 from flowd.roles.bundle_cache import BundleCache
 from flowd.roles.look_ups import Library, LookUps
 from flowd.roles.loop import Bell, Loop
@@ -26,6 +29,9 @@ log = structlog.get_logger(__name__)
 ENTRY = "flowd.child.callbacks"
 TIMEOUT = timedelta(minutes=1)
 AT_A_TIME = 8
+MOST_TRIES = 3
+"""How often a callback that cannot even be started (its bundle is bad, the disk is full) is tried by one scheduler."""
+
 LOG_NAME = "(run callbacks)"
 """Stands for the task in the path of the log; no task can be called so."""
 
@@ -52,6 +58,7 @@ class RunCallbacks:
         self._metastore = metastore
         self._graphs = graphs
         self._desk = desk
+        self._failures: Counter[RunKey] = Counter()
 
     async def step(self) -> bool | timedelta:
         """Call what is due; answer how long nothing will be."""
@@ -64,10 +71,40 @@ class RunCallbacks:
         async with self._metastore.transaction() as tx:
             taken = await callbacks.take(tx, for_at_most=TIMEOUT * (AT_A_TIME + 1), limit=AT_A_TIME)
             graphs = await self._graphs.get(tx, {one.dag_version for one in taken})
-        async with Keeper.open(env=self._desk.environ, on_request=_nobody_asked) as keeper:
-            for due in taken:
-                await self._call(keeper, due, graphs[due.dag_version].dag)
+        left = deque(taken)
+        while left:
+            async with Keeper.open(env=self._desk.environ, on_request=_nobody_asked) as keeper:
+                is_well = True
+                while left and is_well:
+                    due = left.popleft()
+                    is_well = await self._try_to_call(keeper, due, graphs[due.dag_version].dag)
         return bool(taken)
+
+    async def _try_to_call(self, keeper: Keeper, due: callbacks.DueCallback, dag: DagSpec) -> bool:
+        """Call it; where that cannot be done, say so, leave it to a later try or give it up, and return False."""
+        try:
+            await self._call(keeper, due, dag)
+        except Unavailable:
+            raise
+        except Exception:
+            self._failures[due.run] += 1
+            tries = self._failures[due.run]
+            log.exception("run callback could not be called", dag=due.dag_id, run=due.run_id, tries=tries)
+            if tries < MOST_TRIES:
+                return False
+            log.error("run callback given up", dag=due.dag_id, run=due.run_id, tries=tries)
+            await self._done(due)
+            return False
+        return True
+
+    async def _done(self, due: callbacks.DueCallback) -> None:
+        del self._failures[due.run]
+
+        async def attempt() -> None:
+            async with self._metastore.transaction() as tx:
+                await callbacks.done(tx, due)
+
+        await patiently("RunCallbacks", attempt)
 
     async def _call(self, keeper: Keeper, due: callbacks.DueCallback, dag: DagSpec) -> None:
         async with self._desk.bundles.hold(due.bundle) as root:
@@ -80,8 +117,7 @@ class RunCallbacks:
                 "run callback failed", dag=due.dag_id, run=due.run_id, ended_by=ended.by.value, code=ended.exit_code
             )
         # A callback that fails is not called again: it may have told half the world already.
-        async with self._metastore.transaction() as tx:
-            await callbacks.done(tx, due.run)
+        await self._done(due)
 
     def _launch(self, due: callbacks.DueCallback, dag: DagSpec, root: str) -> Launch:
         return Launch(

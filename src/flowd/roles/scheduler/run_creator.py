@@ -1,5 +1,6 @@
 """RunCreator: turns due schedules into DagRuns, at the due instant."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -12,10 +13,11 @@ from flowd.db.transaction import Transaction
 from flowd.domain.data_interval import DataInterval, NextRun
 from flowd.domain.errors import Conflict
 from flowd.domain.graph import Graph
-from flowd.domain.ids import RunKey
+from flowd.domain.ids import DagId, RunKey
 from flowd.domain.run_id import scheduled_run_id
 from flowd.domain.states import RunType, TriggeredBy
 from flowd.domain.timetable import active_runs_limit, next_run
+from flowd.roles.bulkhead import one_by_one_in_trouble
 from flowd.roles.loop import Bell, Loop
 from flowd.roles.scheduler.run_advancer import RunAdvancer
 
@@ -56,20 +58,24 @@ class RunCreator:
             return False
         if moment > now:
             return moment - now
-        async with self._metastore.transaction() as tx:
-            now = await tx.now()
-            made = await self._create_due(tx, now)
-            later = await schedules.next_moment(tx, after=now)
-        self._advancer.ring(made)
-        if made:
+        async with self._metastore.reading() as tx:
+            due = await schedules.due_ids(tx, now, limit=_MOST_DAGS)
+        if any(await one_by_one_in_trouble("RunCreator", due, self._create_due, names=lambda dag_id: {"dag": dag_id})):
             return True
+        async with self._metastore.reading() as tx:
+            later = await schedules.next_moment(tx, after=now)
         # A DAG that has all the runs it may have stays due: it must not cost the others their timer.
         return later - now if later is not None else False
 
-    async def _create_due(self, tx: Transaction, now: datetime) -> list[RunKey]:
-        due = await schedules.due(tx, now, limit=_MOST_DAGS)
-        graphs = await self._graphs.get(tx, {one.version for one in due})
-        return [key for one in due for key in await self._create_runs(tx, one, graphs[one.version], now)]
+    async def _create_due(self, dag_ids: Sequence[DagId]) -> bool:
+        async with self._metastore.transaction() as tx:
+            now = await tx.now()
+            wanted = set(dag_ids)
+            due = [one for one in await schedules.due(tx, now, limit=_MOST_DAGS) if one.dag_id in wanted]
+            graphs = await self._graphs.get(tx, {one.version for one in due})
+            made = [key for one in due for key in await self._create_runs(tx, one, graphs[one.version], now)]
+        self._advancer.ring(made)
+        return bool(made)
 
     async def _create_runs(self, tx: Transaction, due: schedules.Due, graph: Graph, now: datetime) -> list[RunKey]:
         made: list[RunKey] = []

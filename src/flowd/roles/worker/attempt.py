@@ -1,27 +1,30 @@
 """Attempt: one claimed try from its start to the moment the ledger knows how it ended."""
 
 import asyncio
+import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
+from flowd.child.frames import FrameTooLong
 from flowd.child.keeper.log_pump import event_line
 from flowd.child.keeper_client import Keeper, KeeperDied, RunningTree
 from flowd.child.launch import Call, Ended, EndedBy, Launch, Script
 from flowd.child.leftovers import kill_marked
 from flowd.clock import Clock
 from flowd.domain.assignment import assignment_to_json
-from flowd.domain.errors import FlowdError
+from flowd.domain.errors import NotFound, Unavailable
 from flowd.domain.ids import InstanceKey
 from flowd.domain.task_spec import StartMethod
 from flowd.domain.work import BashWork
 from flowd.logs.paths import log_path
 from flowd.queue.base import Claimed
-from flowd.roles.bundle_cache import BundleCache
+from flowd.roles.backoff import Backoff
+from flowd.roles.bundle_cache import BadBundle, BundleCache
 from flowd.roles.look_ups import Library
 from flowd.roles.worker.report import Report
 from flowd.roles.worker.reporter import Reporter
@@ -32,6 +35,9 @@ from flowd.roles.worker.verdict import judge
 log = structlog.get_logger(__name__)
 
 ENTRY = "flowd.child.run_task"
+
+MOST_DISK_ERRORS = 5
+"""After so many failed writes, some seconds apart, a try is given to whoever has room for its bundle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +67,7 @@ class Attempt:
         self._is_lost = False
         self._is_over = False
         self._is_cancelled = False
-        self._is_draining = False
+        self._is_interrupted = False
 
     @property
     def instance(self) -> InstanceKey:
@@ -89,31 +95,79 @@ class Attempt:
 
     def interrupt(self, *, immediately: bool = False) -> None:
         """Kill the try because the worker stops: it is tried again elsewhere, with no retry used."""
-        self._is_draining = not self._is_cancelled
+        self._is_interrupted = not self._is_cancelled
         self._kill("the worker is stopping", immediately=immediately)
 
     async def run(self, keeper: Keeper) -> Ended | None:
         """Start the try and return how its processes ended; None where nothing may be said about it."""
         self._keeper = keeper
+        async with AsyncExitStack() as held:
+            ready = await self._prepare(held)
+            if isinstance(ready, Launch):
+                return await self._run_under(keeper, ready)
+            self._is_over = True
+            return ready
+
+    async def _prepare(self, held: AsyncExitStack) -> Launch | Ended | None:
+        """Return what to start, or how the try ended before that; outages are waited out while the try is wanted.
+
+        Only a bundle that is wrong or gone is the try's own failure: with another worker it would be no better.
+        """
+        backoff, disk_errors = Backoff(), 0
+        while self._is_wanted:
+            try:
+                root = await self._bundle(held)
+                break
+            except (BadBundle, NotFound) as error:
+                return Ended(by=EndedBy.NOT_STARTED, error=str(error))
+            except Unavailable as error:
+                log.warning("waiting for a backend", agent="Attempt", task=self._label, error=str(error))
+            except OSError as error:
+                log.warning("bundle not written", task=self._label, error=str(error))
+                disk_errors += 1
+                if disk_errors == MOST_DISK_ERRORS:
+                    return self._given_back(f"its worker could not write its bundle: {error}")
+            await backoff.pause()
+        # Asked last, with no await before the start: what came during the fetch must keep the process from starting.
+        if not self._is_wanted:
+            return None if self._is_lost else Ended(by=EndedBy.CANCEL, error="it was ended before it was started")
+        return self._launch(root)
+
+    async def _run_under(self, keeper: Keeper, launch: Launch) -> Ended | None:
         assignment = self.claimed.assignment
-        try:
-            launch = await self._launch()
-        except FlowdError as error:
-            return Ended(by=EndedBy.NOT_STARTED, error=str(error))
         requests = TaskRequests(self._bench.library, self.claimed)
         try:
             self._tree = await keeper.start(launch, requests.answer)
-            if self._is_lost or self._is_draining or self._is_cancelled:
+            if not self._is_wanted:
                 self._tree.kill("it was no longer wanted when it started", immediately=self._is_lost)
             log.debug("task started", task=assignment.label, pid=self._tree.pid)
             ended = await self._tree.wait()
             self._is_over = True
+        except (FrameTooLong, TypeError) as error:
+            self._is_over = True
+            return Ended(by=EndedBy.NOT_STARTED, error=f"it cannot be handed to a process: {error}")
         except KeeperDied as death:
             # Scripts outlive a keeper that was killed. Whatever is not found here must be dead when the lease is over.
             await asyncio.to_thread(kill_marked, {self.claimed.token})
             log.error("keeper died; the lease must run out", task=assignment.label, error=str(death))
             return None
+        if ended.by is EndedBy.NOT_STARTED and launch.fence_at_ns is not None:
+            if launch.fence_at_ns <= time.monotonic_ns():
+                return self._given_back(ended.error or "its lease had ended before it was started")
         return None if self._is_lost or ended.by is EndedBy.FENCE else ended
+
+    def _given_back(self, reason: str) -> Ended:
+        """Return the end of a try that never began, through no fault of its own: no retry is used."""
+        self._is_interrupted = True
+        return Ended(by=EndedBy.NOT_STARTED, error=reason)
+
+    @property
+    def _is_wanted(self) -> bool:
+        return not (self._is_lost or self._is_interrupted or self._is_cancelled)
+
+    @property
+    def _label(self) -> str:
+        return self.claimed.assignment.label
 
     @property
     def is_dead(self) -> bool:
@@ -124,11 +178,11 @@ class Attempt:
         """Tell the ledger that the processes of a try whose token was dropped are dead: another try may begin."""
         await self._bench.reporter.release(self.claimed.assignment)
 
-    async def report(self, ended: Ended) -> None:
-        """Return once the ledger knows how the try ended."""
+    async def report(self, ended: Ended) -> bool:
+        """Return once the ledger knows how the try ended: True where it counted, False where it was fenced."""
         assignment = self.claimed.assignment
         verdict = judge(
-            assignment, self.claimed.token, ended, is_draining=self._is_draining, now=self._bench.clock.now()
+            assignment, self.claimed.token, ended, is_interrupted=self._is_interrupted, now=self._bench.clock.now()
         )
         log.info(
             "task ended",
@@ -139,7 +193,7 @@ class Attempt:
         )
         if verdict.measured.error is not None:
             await asyncio.to_thread(self._append_to_log, verdict.measured.error)
-        await self._bench.reporter.report(
+        return await self._bench.reporter.report(
             Report(
                 instance=assignment.instance,
                 label=assignment.label,
@@ -169,15 +223,21 @@ class Attempt:
         if self._tree is not None:
             self._tree.kill(reason, immediately=immediately)
 
-    async def _launch(self) -> Launch:
+    async def _bundle(self, held: AsyncExitStack) -> str | None:
+        """Return the folder of the try's bundle, which stays there for as long as `held`; None for a script."""
+        assignment = self.claimed.assignment
+        if isinstance(assignment.work, BashWork):
+            return None
+        return await held.enter_async_context(self._bench.bundles.hold(assignment.bundle))
+
+    def _launch(self, root: str | None) -> Launch:
         assignment, bench = self.claimed.assignment, self._bench
         work = assignment.work
         program: Script | Call
         if isinstance(work, BashWork):
             program, cwd = Script(script=work.script), work.cwd
         else:
-            root = await bench.bundles.path(assignment.bundle)
-            program, cwd = self._call(root), None
+            program, cwd = self._call(root or ""), None
         timeout = assignment.execution_timeout
         return Launch(
             program=program,

@@ -1,18 +1,19 @@
 """Consumer: takes messages from the queue while there are free slots, claims their tries, then acknowledges."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import structlog
 
 from flowd.db.ledger.claims import Bid
 from flowd.domain.assignment import Assignment
-from flowd.domain.errors import InvalidMessage
-from flowd.domain.ids import InstanceKey
+from flowd.domain.errors import InvalidMessage, Unavailable
+from flowd.domain.ids import ClaimToken
 from flowd.queue.base import Claimed, Delivery, Queue
 from flowd.queue.message import Outline, SigningKeys, read
-from flowd.roles.backoff import patiently
+from flowd.queue.structured import finish_despite_cancel
+from flowd.roles.backoff import Backoff, patiently
 from flowd.roles.worker.claimer import Claimer, new_token
 from flowd.roles.worker.slots import Slots
 
@@ -45,14 +46,30 @@ class Consumer:
         self._queues = queues
         self._message_limit_bytes = message_limit_bytes
         self._start = start
+        self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Take work until cancelled. What has been claimed is started even then."""
+        """Take work until cancelled, whatever fails meanwhile. What a claim under way still wins then is given back."""
+        backoff = Backoff()
+        while True:
+            try:
+                await self._consume(backoff)
+            except Unavailable as error:
+                log.warning("waiting for a backend", agent="Consumer", error=str(error))
+            except Exception:
+                log.exception("consuming failed", queues=self._queues)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # A task group that fails in the same moment has put its error in the place of the cancellation.
+                raise asyncio.CancelledError
+            await backoff.pause()
+
+    async def _consume(self, backoff: Backoff) -> None:
         async with self._queue.subscribe(self._queues) as subscription:
             while True:
                 free = await self._slots.wait_free()
-                deliveries = await patiently("Consumer", partial(subscription.receive, free))
-                await asyncio.shield(self._take(deliveries))
+                await self._take(await patiently("Consumer", partial(subscription.receive, free)))
+                backoff.reset()
 
     async def _take(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -60,26 +77,40 @@ class Consumer:
                 self._start(delivery.claimed)
         messages = [delivery for delivery in deliveries if delivery.body is not None]
         if messages:
-            await self._claim(messages)
+            won = await finish_despite_cancel(
+                self._claim(messages), hurry=self._stopping.set, undo=self._claimer.give_up
+            )
+            for claimed in won:
+                self._start(claimed)
 
-    async def _claim(self, deliveries: Sequence[Delivery]) -> None:
+    async def _claim(self, deliveries: Sequence[Delivery]) -> list[Claimed]:
         bids: dict[Bid, Delivery] = {}
-        known: dict[InstanceKey, Assignment] = {}
+        known: dict[ClaimToken, Assignment] = {}
         for delivery in deliveries:
             content = await self._read(delivery)
             if content is None:
                 continue
+            bid = Bid(instance=content.instance, try_number=content.try_number, token=new_token())
+            bids[bid] = delivery
             if isinstance(content, Assignment):
-                known[content.instance] = content
-            bids[Bid(instance=content.instance, try_number=content.try_number, token=new_token())] = delivery
+                known[bid.token] = content
         if not bids:
-            return
-        # Not acknowledged while the metastore is away: the messages stay with the broker, and are bid for again.
-        won = await patiently("Consumer", partial(self._claimer.claim, list(bids), known))
+            return []
+        won = await self._bid(list(bids), known)
         await asyncio.gather(*(delivery.ack() for delivery in bids.values()))
-        for claimed in won:
-            if claimed is not None:
-                self._start(claimed)
+        return [claimed for claimed in won if claimed is not None]
+
+    async def _bid(self, bids: Sequence[Bid], known: Mapping[ClaimToken, Assignment]) -> list[Claimed | None]:
+        """Bid until the metastore answers, or until told to stop: what is not acknowledged stays with the broker."""
+        backoff = Backoff()
+        while True:
+            try:
+                return await self._claimer.claim(bids, known)
+            except Unavailable as error:
+                log.warning("waiting for a backend", agent="Consumer", error=str(error))
+                await backoff.pause()
+                if self._stopping.is_set():
+                    raise
 
     async def _read(self, delivery: Delivery) -> Assignment | Outline | None:
         try:

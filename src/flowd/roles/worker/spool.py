@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import structlog
@@ -12,6 +12,9 @@ from flowd.domain.ids import ClaimToken
 from flowd.roles.worker.report import Report, report_from_json, report_to_json
 
 log = structlog.get_logger(__name__)
+
+SPOOL = "reports.ndjson"
+"""The spool's file in the folder of its worker."""
 
 
 class Spool:
@@ -25,22 +28,27 @@ class Spool:
         self._pending: set[ClaimToken] = set()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        # A line that was broken off must not swallow the one behind it.
+        self._is_torn = path.read_bytes()[-1:] not in (b"", b"\n")
 
     def left_behind(self) -> list[Report]:
-        """Return the reports that an earlier process wrote and did not clear; a torn last line is left out."""
+        """Return the reports that an earlier process wrote and did not clear; lines that cannot be read are left out.
+
+        No line makes this raise: a spool that does would keep its worker from ever starting again.
+        """
         reports: list[Report] = []
         for number, line in enumerate(self._path.read_bytes().splitlines(), start=1):
             try:
                 reports.append(report_from_json(json.loads(line)))
-            except (ValueError, KeyError, TypeError) as error:
-                log.warning("spooled report unreadable", line=number, error=str(error))
+            except Exception as error:
+                log.warning("spooled report unreadable", line=number, error=f"{type(error).__name__}: {error}")
         self._pending |= {report.event.token for report in reports}
         return reports
 
     async def append(self, reports: Sequence[Report]) -> None:
         """Write these reports and return when the disk has them."""
-        lines = "".join(json.dumps(report_to_json(report)) + "\n" for report in reports).encode()
         self._pending |= {report.event.token for report in reports}
+        lines = "".join(_lines(reports)).encode()
         try:
             await asyncio.to_thread(self._write, lines)
         except OSError as error:
@@ -51,11 +59,30 @@ class Spool:
         self._pending -= {report.event.token for report in reports}
         if not self._pending:
             os.ftruncate(self._file, 0)
+            self._is_torn = False
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
 
     def _write(self, lines: bytes) -> None:
-        os.write(self._file, lines)
+        size = os.fstat(self._file).st_size
+        rest = memoryview(b"\n" + lines if self._is_torn else lines)
+        self._is_torn = True
+        try:
+            # A disk that fills up, or a signal, may let only a part through.
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            self._is_torn = False
+        except OSError:
+            os.ftruncate(self._file, size)
+            raise
         os.fdatasync(self._file)
+
+
+def _lines(reports: Sequence[Report]) -> Iterator[str]:
+    for report in reports:
+        try:
+            yield json.dumps(report_to_json(report)) + "\n"
+        except (ValueError, TypeError, RecursionError) as error:
+            log.error("report not spooled: it is no JSON", task=report.label, error=str(error))

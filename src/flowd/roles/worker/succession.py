@@ -10,28 +10,49 @@ from flowd.db.metastore import Metastore
 from flowd.domain.ids import ClaimToken, RunKey
 from flowd.domain.task_events import Interrupted
 from flowd.domain.task_instance import TaskInstance
-from flowd.roles.worker.worker_home import WorkerHome
+from flowd.roles.worker.reporter import Reporter
+from flowd.roles.worker.spool import SPOOL, Spool
+from flowd.roles.worker.worker_home import Estate, WorkerHome, abandoned
 
 log = structlog.get_logger(__name__)
 
 
-async def succeed(metastore: Metastore, home: WorkerHome, spooled: Collection[ClaimToken]) -> list[RunKey]:
-    """Kill what the predecessor left running, give its tries back with no retry used, and return their runs.
+async def take_over(metastore: Metastore, home: WorkerHome, reporter: Reporter) -> list[RunKey]:
+    """Succeed the predecessor of this home and the owners of all that lie abandoned beside it; return their runs.
+
+    The reports in the spools of the others are written too; those of this home are the reporter's own to replay.
+    """
+    runs = await succeed(metastore, home.estate, reporter.spooled)
+    with abandoned(home) as estates:
+        for estate in estates:
+            spool = Spool(estate.folder / SPOOL)
+            try:
+                spooled = {report.event.token for report in spool.left_behind()}
+                runs += await succeed(metastore, estate, spooled)
+                await reporter.replay(spool)
+            finally:
+                spool.close()
+            estate.settle()
+    return runs
+
+
+async def succeed(metastore: Metastore, estate: Estate, spooled: Collection[ClaimToken]) -> list[RunKey]:
+    """Kill what its owner left running, give the owner's tries back with no retry used, and return their runs.
 
     Tries whose end is `spooled` are left alone: their report is still to be written.
     """
-    if home.predecessor is None:
+    if estate.owner is None:
         return []
     async with metastore.reading() as tx:
-        held = await lease.held_by(tx, home.predecessor)
+        held = await lease.held_by(tx, estate.owner)
     orphaned = {key: token for key, token in held.items() if token not in spooled}
     if not orphaned:
         return []
-    if home.is_same_boot:
+    if estate.is_same_boot:
         kill_marked(set(orphaned.values()))
     async with metastore.transaction() as tx:
         instances = await read.instances(tx, sorted(orphaned))
         changes = [(instance, Interrupted(orphaned[key])) for key, instance in instances.items()]
         given_back = [one for one in await write.apply(tx, changes, await tx.now()) if isinstance(one, TaskInstance)]
-    log.warning("gave back what a dead worker held", predecessor=home.predecessor, count=len(given_back))
+    log.warning("gave back what a dead worker held", predecessor=estate.owner, count=len(given_back))
     return [one.run for one in given_back]

@@ -7,9 +7,11 @@ from typing import Any
 
 from flowd.child.launch import Ended, EndedBy
 from flowd.db.ledger.write import Measured
+from flowd.db.storable import storable
 from flowd.domain.assignment import Assignment
 from flowd.domain.ids import ClaimToken, TaskId
 from flowd.domain.task_events import Cancelled, Failed, Interrupted, ReportEvent, Rescheduled, Skipped, Succeeded
+from flowd.domain.task_machine import LONGEST_WAIT
 from flowd.domain.work import BashWork
 from flowd.roles.retry_delay import retry_after
 
@@ -25,17 +27,26 @@ class Verdict:
     returned: Mapping[str, Any] = field(default_factory=dict)
 
 
-def judge(assignment: Assignment, token: ClaimToken, ended: Ended, *, is_draining: bool, now: datetime) -> Verdict:
-    """Return the verdict on a tree that ended otherwise than by its fence, of which nothing may be reported."""
+def judge(assignment: Assignment, token: ClaimToken, ended: Ended, *, is_interrupted: bool, now: datetime) -> Verdict:
+    """Return the verdict on a tree that ended otherwise than by its fence, of which nothing may be reported.
+
+    `is_interrupted` says that it was this worker which broke the try off, or could not begin it: no retry is used.
+    """
     if ended.by is EndedBy.CANCEL:
-        return _verdict(Interrupted(token) if is_draining else Cancelled(token), ended, "killed on request")
-    failed = Failed(
-        token, retry_after(assignment.retry, assignment.instance, assignment.try_number, assignment.max_tries)
-    )
+        event = Interrupted(token) if is_interrupted else Cancelled(token)
+        return _verdict(event, ended, ended.error or "killed on request")
+    if ended.by is EndedBy.NOT_STARTED and is_interrupted:
+        return _verdict(Interrupted(token), ended, ended.error or "the worker stopped before it was started")
+    wait = retry_after(assignment.retry, assignment.instance, assignment.try_number, assignment.max_tries)
+    failed = Failed(token, min(wait, LONGEST_WAIT))
     if ended.by is EndedBy.NOT_STARTED:
         return _verdict(failed, ended, ended.error or "the process could not be started")
     if ended.result is not None:
-        return _of_result(assignment, token, ended, failed, now)
+        try:
+            return _of_result(assignment, token, ended, failed, now)
+        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+            # The process of the task wrote it, and whatever runs there may write what it likes.
+            return _verdict(failed, ended, f"it reported a result that cannot be read: {type(error).__name__}: {error}")
     if ended.by is EndedBy.TIMEOUT:
         return _verdict(failed, ended, f"it ran longer than its execution_timeout of {assignment.execution_timeout}")
     if isinstance(assignment.work, BashWork):
@@ -48,7 +59,7 @@ def _of_script(work: BashWork, token: ClaimToken, ended: Ended, failed: Failed) 
         returned = {RETURN_VALUE: ended.last_line} if work.push_last_line and ended.last_line is not None else {}
         return Verdict(event=Succeeded(token), measured=_measured(ended, None), returned=returned)
     if ended.exit_code in work.skip_exit_codes:
-        return _verdict(Skipped(token), ended, None)
+        return _verdict(Skipped(token), ended, f"the script asked to be skipped: exit code {ended.exit_code}")
     return _verdict(failed, ended, f"the script ended badly: {_how(ended)}")
 
 
@@ -64,7 +75,7 @@ def _of_result(assignment: Assignment, token: ClaimToken, ended: Ended, failed: 
             return _verdict(Skipped(token), ended, error)
         case "reschedule":
             until = datetime.fromisoformat(result["until"]).astimezone(UTC)
-            return _verdict(Rescheduled(token, max(until - now, timedelta(0))), ended, None)
+            return _verdict(Rescheduled(token, min(max(until - now, timedelta(0)), LONGEST_WAIT)), ended, None)
         case "fail_without_retry":
             return _verdict(Failed(token, failed.retry_after, is_retry_allowed=False), ended, error)
         case "failed":
@@ -84,7 +95,8 @@ def _measured(ended: Ended, error: str | None) -> Measured:
         cpu_seconds=ended.cpu_seconds,
         peak_rss_bytes=ended.peak_rss_bytes,
         is_log_truncated=ended.log_truncated,
-        error=error,
+        # A task's own text: it goes to the log and to the ledger, which cannot hold everything that Python can.
+        error=None if error is None else storable(error),
     )
 
 

@@ -19,7 +19,7 @@ from flowd.roles.worker.disk_room import has_room
 from flowd.roles.worker.heartbeat import Heartbeat
 from flowd.roles.worker.keeper_host import KeeperHost
 from flowd.roles.worker.slots import Slots
-from flowd.roles.worker.succession import succeed
+from flowd.roles.worker.succession import take_over
 from flowd.roles.worker.worker_home import WorkerHome
 
 log = structlog.get_logger(__name__)
@@ -104,7 +104,7 @@ class Worker:
                 service.cancel()
 
     async def _succeed(self) -> None:
-        runs = await succeed(self._metastore, self._home, self._bench.reporter.spooled)
+        runs = await take_over(self._metastore, self._home, self._bench.reporter)
         await self._queue.ring(runs)
 
     async def _consume(self) -> None:
@@ -138,9 +138,9 @@ class Worker:
             finally:
                 # The slot is free when the processes are gone; the lease is kept until the report is in.
                 self.slots.give_back()
-            if ended is not None:
-                await attempt.report(ended)
-            elif attempt.is_dead:
+            counted = await attempt.report(ended) if ended is not None else False
+            # A user may have cleared the try just as it ended: whoever restarts it waits to hear that it is dead.
+            if not counted and attempt.is_dead:
                 await attempt.release()
         except Exception:
             log.exception("attempt failed; its lease must run out", task=attempt.claimed.assignment.label)

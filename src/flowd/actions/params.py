@@ -1,0 +1,39 @@
+"""check_params: what somebody triggers a DAG with, held against the JSON schemas of its parameters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import SchemaError, best_match
+
+from flowd.domain.dag_spec import DagSpec
+from flowd.domain.errors import InvalidInput
+
+
+def check_params(dag: DagSpec, conf: Mapping[str, Any]) -> None:
+    """Return where every parameter has, from `conf` or by default, a value that its schema allows.
+
+    Raises InvalidInput that names each parameter at fault. Names that the DAG does not declare are let pass, as in
+    Airflow; so is a parameter without a schema.
+    """
+    problems = [
+        problem for name, param in sorted(dag.params.items()) if (problem := _problem(name, param, conf)) is not None
+    ]
+    if problems:
+        raise InvalidInput(f"DAG {dag.dag_id!r} cannot run with these parameters: {'; '.join(problems)}")
+
+
+def _problem(name: str, param: Mapping[str, Any], conf: Mapping[str, Any]) -> str | None:
+    if name not in conf and "value" not in param:
+        return f"{name} has no default and was not given; add it to conf"
+    value, schema = conf.get(name, param.get("value")), param.get("schema") or {}
+    try:
+        Draft202012Validator.check_schema(schema)
+        error = best_match(Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(value))
+    except SchemaError as broken:
+        return f"{name} has a schema that is none ({broken.message}); mend its Param(...)"
+    if error is None:
+        return None
+    if value is None:
+        return f"{name} has no default and was not given; add it to conf"
+    return f"{name}: {error.message}"

@@ -57,8 +57,8 @@ EDGES: list[tuple[TaskEvent, set[TaskState], TaskState]] = [
     (Failed(TOKEN, WAIT, is_retry_allowed=False), {S.RUNNING}, S.FAILED),
     (Rescheduled(TOKEN, WAIT), {S.RUNNING}, S.UP_FOR_RESCHEDULE),
     (Interrupted(TOKEN), {S.RUNNING}, S.UP_FOR_RETRY),
-    (Lost(TOKEN, OnLost.RETRY, WAIT), {S.RUNNING}, S.UP_FOR_RETRY),
-    (Lost(TOKEN, OnLost.FAIL, WAIT), {S.RUNNING}, S.FAILED),
+    (Lost(TOKEN, OnLost.RETRY), {S.RUNNING}, S.UP_FOR_RETRY),
+    (Lost(TOKEN, OnLost.FAIL), {S.RUNNING}, S.FAILED),
     (Cancelled(TOKEN), {S.RUNNING}, S.FAILED),
     (CancelRequested(), {S.RUNNING}, S.RUNNING),
     (CancelRequested(), UNFINISHED - {S.RUNNING}, S.FAILED),
@@ -79,7 +79,7 @@ REPORTS: list[ReportEvent] = [
     Failed(TOKEN, WAIT),
     Rescheduled(TOKEN, WAIT),
     Interrupted(TOKEN),
-    Lost(TOKEN, OnLost.RETRY, WAIT),
+    Lost(TOKEN, OnLost.RETRY),
     Cancelled(TOKEN),
 ]
 
@@ -150,7 +150,7 @@ def test_a_claim_holds_token_worker_and_lease() -> None:
 
 @pytest.mark.parametrize(
     "report",
-    [Failed(TOKEN, timedelta.max), Rescheduled(TOKEN, timedelta.max), Lost(TOKEN, OnLost.RETRY, timedelta.max)],
+    [Failed(TOKEN, timedelta.max), Rescheduled(TOKEN, timedelta.max)],
     ids=lambda report: report.cause,
 )
 def test_no_wait_leads_out_of_the_calendar(report: ReportEvent) -> None:
@@ -171,7 +171,7 @@ def test_a_cleared_task_has_all_its_retries_again() -> None:
     assert tries_until_failed(cleared) == 4 + 1 + 2
 
 
-@pytest.mark.parametrize("report", [Rescheduled(TOKEN, WAIT), Interrupted(TOKEN), Lost(TOKEN, OnLost.RETRY, WAIT)])
+@pytest.mark.parametrize("report", [Rescheduled(TOKEN, WAIT), Interrupted(TOKEN), Lost(TOKEN, OnLost.RETRY)])
 def test_a_try_that_did_not_fail_uses_no_retry(report: ReportEvent) -> None:
     waiting = transition(an_instance(S.RUNNING, max_tries=1), report, NOW)
 
@@ -189,10 +189,10 @@ def tries_until_failed(instance: TaskInstance) -> int:
 def test_a_task_that_has_killed_enough_workers_fails_whatever_its_retries() -> None:
     instance = an_instance(S.RUNNING, max_tries=99)
     for _ in range(MAX_LOST):
-        waiting = transition(instance, Lost(TOKEN, OnLost.RETRY, WAIT), NOW)
+        waiting = transition(instance, Lost(TOKEN, OnLost.RETRY), NOW)
         instance = replace(waiting, state=S.RUNNING, token=TOKEN, lease_until=NOW)
 
-    failed = transition(instance, Lost(TOKEN, OnLost.RETRY, WAIT), NOW)
+    failed = transition(instance, Lost(TOKEN, OnLost.RETRY), NOW)
 
     assert (waiting.state, failed.state, failed.lost) == (S.UP_FOR_RETRY, S.FAILED, MAX_LOST + 1)
 
@@ -202,7 +202,7 @@ def test_a_task_that_has_killed_enough_workers_fails_whatever_its_retries() -> N
     [
         (Failed(TOKEN, WAIT), NOW + WAIT),
         (Rescheduled(TOKEN, WAIT), NOW + WAIT),
-        (Lost(TOKEN, OnLost.RETRY, WAIT), NOW + WAIT),
+        (Lost(TOKEN, OnLost.RETRY), NOW),
         (Interrupted(TOKEN), NOW),
     ],
 )

@@ -95,11 +95,13 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The worker that holds `token` fell silent past its lease."""
+    """The worker that holds `token` fell silent past its lease.
+
+    Another try follows at once: the lease has been waited for already, and retry_delay is for the task's own failures.
+    """
 
     token: ClaimToken
     on_lost: OnLost
-    retry_after: timedelta
     cause: ClassVar[str] = "lost"
 
 

@@ -141,10 +141,10 @@ def _go_on(ti: TaskInstance, event: Failed | Rescheduled | Interrupted | Lost, n
         case Interrupted():
             is_try_left = True
             waiting = _give_back_try(_wait(ti, TaskState.UP_FOR_RETRY, timedelta(0), now))
-        case Lost(on_lost=on_lost, retry_after=wait):
+        case Lost(on_lost=on_lost):
             is_try_left = on_lost is OnLost.RETRY and ti.lost < MAX_LOST
             ti = replace(ti, lost=ti.lost + 1)
-            waiting = _give_back_try(_wait(ti, TaskState.UP_FOR_RETRY, wait, now))
+            waiting = _give_back_try(_wait(ti, TaskState.UP_FOR_RETRY, timedelta(0), now))
     if ti.is_cancel_requested or not is_try_left:
         return _end(ti, TaskState.FAILED, now)
     return waiting

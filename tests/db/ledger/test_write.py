@@ -72,7 +72,7 @@ async def test_i3_each_try_has_one_token_from_its_claim_to_its_end(site: LedgerS
         (Failed(TOKEN, timedelta(0)), "failed"),
         (Rescheduled(TOKEN, timedelta(0)), "rescheduled"),
         (Interrupted(TOKEN), "interrupted"),
-        (Lost(TOKEN, OnLost.RETRY, timedelta(0)), "lost"),
+        (Lost(TOKEN, OnLost.RETRY), "lost"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )

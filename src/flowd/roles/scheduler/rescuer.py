@@ -23,8 +23,6 @@ from flowd.roles.loop import Loop
 log = structlog.get_logger(__name__)
 
 _MOST = 500
-AT_ONCE = timedelta(0)
-"""A task whose worker died has waited for its lease already: its retry_delay is for failures of its own."""
 
 
 class Rescuer:
@@ -87,5 +85,5 @@ def _lost(lease: ExpiredLease, instance: TaskInstance, graph: Graph) -> Lost:
     task = graph.tasks.get(instance.task_id)
     if task is None:
         # Its run was moved to a version without it: the advancer will remove it.
-        return Lost(lease.token, OnLost.RETRY, AT_ONCE)
-    return Lost(lease.token, task.on_lost, AT_ONCE)
+        return Lost(lease.token, OnLost.RETRY)
+    return Lost(lease.token, task.on_lost)

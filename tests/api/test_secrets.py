@@ -86,3 +86,16 @@ async def test_what_is_not_as_wanted_is_refused(
     answer = await cluster.send(method, path, body, status)
 
     assert answer["detail"]
+
+
+async def test_the_value_of_a_variable_whose_name_sounds_secret_is_hidden_and_survives_its_stars(
+    cluster: Cluster,
+) -> None:
+    made = await cluster.send("POST", VARIABLES, {"key": "db_password", "value": "hunter2"}, 201)
+    sent_back = {"key": made["key"], "value": made["value"], "description": "of the warehouse"}
+    changed = await cluster.send("PATCH", f"{VARIABLES}/db_password", sent_back)
+    stored = await cluster.app.state.context.variables.get("db_password")
+
+    assert (made["value"], changed["value"]) == ("***", "***")
+    assert "hunter2" not in json.dumps(await ask(cluster, VARIABLES))
+    assert (stored.value, stored.description) == ("hunter2", "of the warehouse")

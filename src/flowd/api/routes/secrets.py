@@ -10,6 +10,7 @@ from flowd.api.context import Context
 from flowd.api.pagination import listing_of, parameters_of
 from flowd.api.routes.dag_runs import fields_named
 from flowd.api.schemas.secrets import (
+    HIDDEN,
     ConnectionBody,
     ConnectionCollectionResponse,
     ConnectionResponse,
@@ -67,11 +68,13 @@ async def get_variable(context: Context, variable_key: str) -> VariableResponse:
 async def patch_variable(
     context: Context, variable_key: str, body: VariableBody, update_mask: Annotated[list[str] | None, Query()] = None
 ) -> VariableResponse:
-    """Change a variable."""
+    """Change a variable; a value of three stars stays."""
     if body.key != variable_key:
         raise InvalidInput("Invalid body, key from request body doesn't match uri parameter")
     named = fields_named(body.model_fields_set, update_mask, _VARIABLE_FIELDS)
     before, given = await _variable(context, variable_key), body.to_stored()
+    if given.value == HIDDEN:
+        named = named - {"value"}
     changes = {name: getattr(given, name) for name in ("value", "description") if name in named}
     await context.variables.set(replace(before, **changes))
     return await get_variable(context, variable_key)

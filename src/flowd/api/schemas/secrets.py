@@ -23,7 +23,8 @@ class VariableResponse(Shape):
     @classmethod
     def of(cls, variable: StoredVariable) -> Self:
         """Return the shape of a variable."""
-        return cls(key=variable.name, value=variable.value, description=variable.description or None)
+        value = HIDDEN if _is_secret(variable.name) and variable.value else variable.value
+        return cls(key=variable.name, value=value, description=variable.description or None)
 
 
 class VariableCollectionResponse(Shape):

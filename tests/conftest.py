@@ -4,10 +4,12 @@ A server that does not answer fails the tests that ask for it; it never skips th
 """
 
 import asyncio
+import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
 from tests.support.services import AmqpServer, DatabaseFactory, PostgresServer, ServiceUnreachable
 
@@ -53,3 +55,13 @@ def amqp_url() -> str:
 def queue_prefix() -> str:
     """What this test's queue names begin with, so that tests that share a broker never meet."""
     return f"test-{secrets.token_hex(6)}."
+
+
+@pytest.fixture(autouse=True)
+def _no_log_handler_is_left_behind() -> Iterator[None]:
+    """A command run in this process sets up logging for good; the next test must not hear of it."""
+    yield
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter):
+            root.removeHandler(handler)

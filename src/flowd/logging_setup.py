@@ -71,6 +71,7 @@ def configure_logging(
 
     `style` is console, json, or auto: console where the stream is a terminal. Returns the mask, to add secrets to.
     """
+    handler = _StderrHandler() if stream is None else logging.StreamHandler(stream)
     stream = stream or sys.stderr
     is_console = style == "console" or (style == "auto" and stream.isatty())
     mask = SecretMask(secrets)
@@ -79,7 +80,6 @@ def configure_logging(
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), *before],
@@ -100,6 +100,18 @@ def configure_logging(
     )
     _route(handler, level.upper())
     return mask
+
+
+class _StderrHandler(logging.Handler):
+    """Writes to what sys.stderr is at that moment: the one of long ago may be closed by now."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line; what cannot be written is nobody's to hear of."""
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            self.handleError(record)
 
 
 def _ending(mask: SecretMask, is_console: bool, stream: TextIO) -> list[Processor]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -83,7 +82,7 @@ def with_backends(settings: "Settings", action: "Callable[[Backends], Awaitable[
     from flowd.node.backends import open_backends
 
     # Data goes to stdout; what the queue has to say is for a node's log, and here only if it is wrong.
-    configure_logging(level="warning", style="console", secrets=settings.secrets(), stream=sys.stderr)
+    configure_logging(level="warning", style="console", secrets=settings.secrets())
 
     async def run() -> Result:
         async with open_backends(settings, f"cli/{os.getpid()}") as opened:

@@ -64,11 +64,11 @@ def test_both_locks_pin_the_same_versions() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "--index-url https://pypi.example/simple",
+        "--index-url https://wheels.example/simple",
         "--find-links /opt/wheels",
-        "--trusted-host pypi.example",
+        "--trusted-host wheels.example",
         "flowd @ file:///home/me/flowd",
-        "# from index pypi.example",
+        "# from index wheels.example",
     ],
 )
 def test_a_line_that_names_a_place_is_found(line: str) -> None:

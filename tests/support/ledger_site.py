@@ -25,7 +25,8 @@ from flowd.queue.base import Claimed, Queue
 from flowd.queue.database import DatabaseQueue
 from flowd.queue.wakeups import InProcessWakeups
 from flowd.roles.loop import Bell
-from flowd.roles.scheduler.dispatcher import Dispatcher, Redeliverer
+from flowd.roles.scheduler.dispatcher import Dispatcher
+from flowd.roles.scheduler.redeliverer import Redeliverer
 from flowd.roles.scheduler.run_advancer import RunAdvancer
 from flowd.roles.scheduler.run_creator import RunCreator
 from flowd.roles.scheduler.wait_ender import WaitEnder

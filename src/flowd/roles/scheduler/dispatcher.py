@@ -1,6 +1,5 @@
 """Dispatcher: gives free slots to scheduled instances and pushes their messages to the queue."""
 
-import asyncio
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -30,7 +29,6 @@ PER_RUN = 256
 MOST_WAITERS = 5_000
 """How many scheduled instances a pass looks at in all: they are locked, and so are the pools, until it is over."""
 
-_MOST_RINGS = 500
 _NO_LIMIT = 2**31
 
 
@@ -121,34 +119,6 @@ class Dispatcher:
         now = await tx.now()
         answers = await write.apply(tx, [(instance, Queued()) for instance in admitted], now)
         return [answer for answer in answers if isinstance(answer, TaskInstance)], unknown
-
-
-class Redeliverer:
-    """Rings again for queued instances whose message was not confirmed, or not claimed for long. Same try, no harm."""
-
-    def __init__(self, metastore: Metastore, graphs: Graphs, queue: Queue, interval: timedelta) -> None:
-        self.loop = Loop("Redeliverer", self.step, interval)
-        self._metastore = metastore
-        self._graphs = graphs
-        self._queue = queue
-
-    async def step(self) -> bool:
-        """Ring what is overdue; True where more may be."""
-        async with self._metastore.transaction() as tx:
-            overdue = await dispatch.to_ring_again(tx, hold_off=write.UNDISPATCHED_PATIENCE, limit=_MOST_RINGS)
-            messages = await assignments(tx, self._graphs, overdue)
-        if not overdue:
-            return False
-        log.info("ringing again", count=len(overdue))
-        confirmed = await self._queue.publish(messages)
-        sent = [instance for instance, is_confirmed in zip(overdue, confirmed, strict=True) if is_confirmed]
-        if sent:
-            async with self._metastore.transaction() as tx:
-                await dispatch.mark_dispatched(tx, sent)
-        if len(sent) < len(overdue):
-            await asyncio.sleep(0)
-            return False
-        return len(overdue) == _MOST_RINGS
 
 
 def _candidate(waiter: dispatch.Waiter, graph: Graph) -> Candidate:

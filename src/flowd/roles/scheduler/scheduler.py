@@ -9,8 +9,9 @@ from flowd.actions.backends import Backends
 from flowd.domain.lease import LeaseWatch
 from flowd.roles.loop import Bell, Loop
 from flowd.roles.scheduler.dag_sync import DagSync
-from flowd.roles.scheduler.dispatcher import Dispatcher, Redeliverer
+from flowd.roles.scheduler.dispatcher import Dispatcher
 from flowd.roles.scheduler.pruner import Pruner
+from flowd.roles.scheduler.redeliverer import Redeliverer
 from flowd.roles.scheduler.rescuer import Rescuer
 from flowd.roles.scheduler.run_advancer import RunAdvancer
 from flowd.roles.scheduler.run_callbacks import CallbackDesk, RunCallbacks

@@ -119,3 +119,13 @@ def test_a_worker_runs_more_tasks_at_a_time_while_it_runs(make_node: MakeNode, j
     eventually(lambda: {_task(node, run)[0] for run in runs} == {"running"}, "both to run")
     Path(f"{journal}.go").touch()
     eventually(lambda: all(node.run_state("waiting", run) == "success" for run in runs), "both to succeed")
+
+
+def test_a_worker_that_cannot_write_its_logs_does_not_start(tmp_path: Path) -> None:
+    node = NodeProcess(home=tmp_path / "node", roles="worker", environ={"FLOWD__LOGS__URL": "file:///proc/logs"})
+    command = [sys.executable, "-m", "flowd.cli", "run", "--roles", "worker"]
+    ended = subprocess.run(command, env=node.environment(), capture_output=True, text=True, timeout=30, check=False)
+
+    assert ended.returncode == 78
+    assert "where this worker cannot write" in ended.stderr
+    assert "FLOWD__LOGS__URL" in ended.stderr

@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ARGS ?=
+# Tests wait for servers and processes more than they compute.
+TESTERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint fmt services bench soak lock clean
@@ -15,7 +17,7 @@ run: $(INSTALLED) ## every role on embedded SQLite with the example DAGs, state 
 	@$(BIN)/python scripts/first_minute $(ARGS)
 
 test: $(INSTALLED) services ## install and start what the tests need where it is missing, then run every test
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(TESTERS) --dist loadgroup $(ARGS)
 
 check: lint test ## all that must be green before a commit: lint, then test
 
@@ -29,14 +31,14 @@ fmt: $(INSTALLED) ## let ruff format and fix what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-services: ## PostgreSQL and RabbitMQ for the tests: installed (as root) and started where missing
+services: ## PostgreSQL, MariaDB and RabbitMQ for the tests: installed (as root) and started where missing
 	@scripts/services
 
 bench: $(INSTALLED) services ## overhead per task and tasks per second, beside the machine's own limit
 	$(BIN)/python -m bench $(ARGS)
 
-soak: $(INSTALLED) services ## a long run under load
-	$(BIN)/python -m bench.soak $(ARGS)
+soak: $(INSTALLED) services ## the long fault campaign: FLOWD_FAULT_SEED repeats a run, FLOWD_FAULT_MINUTES lengthens its random mix
+	$(BIN)/pytest -m soak $(ARGS)
 
 lock: $(INSTALLED) ## compile requirements*.lock anew from pyproject.toml
 	scripts/lock

@@ -2,57 +2,129 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from bench.cluster.backend import Backend, open_place
-from bench.profiling import EVERY_ROLE, Profiling
-from bench.scenarios.catalogue import SCENARIOS
+from bench.arguments import parser
+from bench.celery.limits import celery_limits
+from bench.changes import changes_rows
+from bench.cluster.place import open_place
+from bench.keeper.cost import LAUNCHES, RAW, keeper_cost, raw_cost
+from bench.keeper.table import keeper_table
+from bench.limits.parallelism import IN_FLIGHT
+from bench.profiling import Profiling
+from bench.record import Record
+from bench.scenarios.catalogue import SCENARIOS, STANDARD
 from bench.scenarios.scenario import QUICK, Effort
+from bench.scenarios.targets import TARGETS
 from bench.suite import run_suite
-from bench.table import details_table, failures_table, figures_table, limits_table
+from bench.table import details_rows, failures_table, figures_rows, limits_rows, parts_rows, summary, tables
+from bench.text_table import aligned, markdown
 
-RECORDS = Path(".bench")
+STOPPED = 128 + signal.SIGTERM
+
+RECORDS = Path(".bench").absolute()
 """In the current folder, and so on the disk whose commits are the limit."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run what the arguments ask for and return the exit code: 1 where a scenario gave no figure."""
-    chosen = _parser().parse_args(arguments)
+    chosen = parser().parse_args(arguments)
     if chosen.command == "profile":
         return _profile(chosen)
+    if chosen.command == "keeper":
+        return _keeper(chosen)
+    try:
+        if chosen.compare:
+            before, after = map(Record.read, chosen.compare)
+            print(aligned(changes_rows(before, after)))
+            return 0
+        if chosen.markdown:
+            print(_in_markdown(Record.read(chosen.markdown)))
+            return 0
+    except (OSError, ValueError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
     return _bench(chosen)
 
 
 def _bench(chosen: argparse.Namespace) -> int:
-    names = [name for name in SCENARIOS if name in chosen.only]
+    wanted = chosen.only or (SCENARIOS if chosen.full else STANDARD)
+    names = [name for name in SCENARIOS if name in wanted]
+    effort = QUICK if chosen.quick else Effort()
     begun = time.monotonic()
 
     def say(what: str) -> None:
         print(f"[{time.monotonic() - begun:5.1f} s] {what}", file=sys.stderr, flush=True)
 
-    with _folder(is_kept=chosen.keep) as folder:
-        record = run_suite(names, chosen.backend, QUICK if chosen.quick else Effort(), folder, say)
+    with _tidy_end(), _folder(is_kept=chosen.keep) as folder:
+        others = partial(celery_limits, RECORDS, effort.runs) if chosen.celery else tuple
+        record = run_suite(names, chosen.backend, effort, folder, say, others)
+    path = record.write(chosen.json or RECORDS / f"{record.at:%Y%m%dT%H%M%SZ}.json")
     parts = (
-        limits_table(record.limits),
-        figures_table(record.figures, record.limits) if record.figures else "",
-        details_table(record.figures),
+        tables(
+            limits_rows(record.limits),
+            figures_rows(record.figures, record.limits, TARGETS),
+            details_rows(record.figures),
+            parts_rows(record.figures),
+        ),
         failures_table(record.failures),
+        summary(record.figures, record.limits, TARGETS),
+        f"The record is {path}",
     )
     print("\n" + "\n\n".join(part for part in parts if part))
-    print(f"\nThe record is {record.write(RECORDS)}")
     return 1 if record.failures else 0
 
 
+def _in_markdown(record: Record) -> str:
+    machine = record.machine
+    head = f"Measured on {record.at:%Y-%m-%d}: {machine.cores} cores, Python {machine.python}, {machine.system}."
+    rows = (
+        figures_rows(record.figures, record.limits, TARGETS),
+        limits_rows(record.limits),
+        details_rows(record.figures),
+        parts_rows(record.figures),
+    )
+    return "\n\n".join([head, *(markdown(table) for table in rows if len(table) > 1)])
+
+
 def _profile(chosen: argparse.Namespace) -> int:
-    with _folder(is_kept=chosen.keep) as folder, open_place(chosen.backend, folder / chosen.backend) as place:
+    scenario = SCENARIOS[chosen.scenario]
+    with (
+        _folder(is_kept=chosen.keep) as folder,
+        open_place(chosen.backend, scenario.layout, folder / chosen.backend) as place,
+    ):
         effort = Effort(runs=chosen.runs, samples=chosen.runs * 10)
-        Profiling(place, SCENARIOS[chosen.scenario], effort).run(sort=chosen.sort, top=chosen.top)
+        Profiling(place, scenario, effort).run(sort=chosen.sort, top=chosen.top)
     return 0
+
+
+def _keeper(chosen: argparse.Namespace) -> int:
+    raw = [raw_cost(name, 0.7) for name in RAW]
+    with _folder(is_kept=False) as folder:
+        found = [
+            keeper_cost(name, folder / f"{name}-{in_flight}", tasks=chosen.tasks, in_flight=in_flight)
+            for name in chosen.kind or LAUNCHES
+            for in_flight in (IN_FLIGHT, 1)
+        ]
+    print(keeper_table(raw, found))
+    return 0
+
+
+@contextmanager
+def _tidy_end() -> Iterator[None]:
+    """Let SIGTERM end the bench as an error does: else its nodes would run on, and its databases stay."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -66,43 +138,3 @@ def _folder(*, is_kept: bool) -> Iterator[Path]:
             print(f"bench: the files of the nodes are in {folder}", file=sys.stderr)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench", description="What flowd costs beside this machine's limits."
-    )
-    parser.add_argument(
-        "--only", type=_scenarios, default=list(SCENARIOS), metavar="A,B", help=f"some of {','.join(SCENARIOS)}"
-    )
-    parser.add_argument(
-        "--backend", type=_backends, default=list(Backend), metavar="A,B", help=f"some of {','.join(Backend)}"
-    )
-    parser.add_argument("--quick", action="store_true", help="one run of each, and less of all that takes time")
-    parser.add_argument("--keep", action="store_true", help="keep the nodes' homes and logs")
-    parser.set_defaults(command="bench")
-    commands = parser.add_subparsers(dest="command", metavar="profile")
-    profile = commands.add_parser("profile", help=f"one node, {EVERY_ROLE}, in this process under cProfile")
-    profile.add_argument("--scenario", choices=list(SCENARIOS), required=True)
-    profile.add_argument("--backend", type=Backend, choices=list(Backend), default=Backend.SQLITE)
-    profile.add_argument(
-        "--sort", choices=("tottime", "cumtime"), default="tottime", help="by own time, or with callees"
-    )
-    profile.add_argument("--top", type=int, default=40, help="how many functions are printed")
-    profile.add_argument("--runs", type=int, default=1, help="how many runs are profiled, after one to warm up")
-    profile.add_argument("--keep", action="store_true", help="keep the node's home and log")
-    return parser
-
-
-def _scenarios(text: str) -> list[str]:
-    names = text.split(",")
-    if unknown := [name for name in names if name not in SCENARIOS]:
-        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is no scenario; wanted some of {', '.join(SCENARIOS)}")
-    return names
-
-
-def _backends(text: str) -> list[Backend]:
-    try:
-        return [Backend(name) for name in text.split(",")]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}; wanted some of {', '.join(Backend)}") from error

@@ -15,6 +15,7 @@ class Unit(StrEnum):
     MILLISECONDS = "ms"
     MEBIBYTES = "MiB"
     PERCENT_OF_CORE = "% of a core"
+    TIMES = "x"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +43,21 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """What was measured of a scenario on a backend: the `quantile` of `values`, and which limits stand beside it."""
+    """What was measured of a scenario on a backend: the `quantile` of `values`, and which limits stand beside it.
+
+    `metric` names it among the figures of its scenario, and `method` says how it was measured. `beside` are limits
+    that are shown only where this bench measured them, as those of another system are.
+    """
 
     scenario: str
+    metric: str
     backend: str
     words: str
+    method: str
     unit: Unit
     values: tuple[float, ...]
     against: tuple[str, ...]
+    beside: tuple[str, ...] = ()
     quantile: float = 0.5
     detail: Mapping[str, Any] = field(default_factory=dict)
 
@@ -61,6 +69,11 @@ class Figure:
     def value(self) -> float:
         """The median, or the nearest-rank quantile."""
         return median(self.values) if self.quantile == 0.5 else nearest_rank(self.values, self.quantile)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it comparable with a figure of another bench: scenario, metric, backend."""
+        return self.scenario, self.metric, self.backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,21 +101,17 @@ class Failure:
 
 
 def compare(figure: Figure, limits: Mapping[str, Limit]) -> list[Comparison]:
-    """Return the figure beside each of its limits; raise KeyError where one was not measured."""
-    comparisons = []
-    for name in figure.against:
-        bound = limits[name].in_unit(figure.unit)
-        comparisons.append(
-            Comparison(
-                limit=limits[name],
-                bound=bound,
-                ratio=figure.value / bound,
-                is_share=figure.unit in (Unit.PER_SECOND, Unit.PERCENT_OF_CORE),
-            )
-        )
-    return comparisons
+    """Return the figure beside each of its limits; raise KeyError where one of `against` was not measured."""
+    names = (*figure.against, *(name for name in figure.beside if name in limits))
+    return [_comparison(figure, limits[name]) for name in names]
 
 
 def nearest_rank(values: Sequence[float], quantile: float) -> float:
     """Return the smallest of the values that at least `quantile` of them do not exceed."""
     return sorted(values)[max(0, math.ceil(quantile * len(values)) - 1)]
+
+
+def _comparison(figure: Figure, limit: Limit) -> Comparison:
+    bound = limit.in_unit(figure.unit)
+    is_share = figure.unit in (Unit.PER_SECOND, Unit.PERCENT_OF_CORE)
+    return Comparison(limit=limit, bound=bound, ratio=figure.value / bound, is_share=is_share)

@@ -20,10 +20,11 @@ import psutil
 import uvloop
 
 import flowd
-from bench.cluster.backend import Place
 from bench.cluster.cluster import Cluster, join_cluster
-from bench.cluster.node_process import free_port, node_environment
-from bench.cluster.process_tree import cpu_seconds
+from bench.cluster.free_port import free_port
+from bench.cluster.node_process import node_environment
+from bench.cluster.place import Place
+from bench.cluster.process_tree import Part, tree_cpu_seconds
 from bench.scenarios.scenario import Effort, Scenario
 from flowd.logging_setup import configure_logging
 from flowd.node.node import Node
@@ -113,16 +114,14 @@ class Profiling:
             self._profiles.run(lambda: uvloop.run(Node(settings, environ).run()))
         if self._error is not None:
             raise self._error
-        print(
-            f"{self._scenario.dag_id} on {self._place.backend}, under cProfile: {self._elapsed:.2f} s. CPU seconds of"
-        )
+        print(f"{self._scenario.name} on {self._place.backend}, under cProfile: {self._elapsed:.2f} s. CPU seconds of")
         for name, seconds in self._cpu.items():
             print(f"  {seconds:6.2f}  {name}")
         print(self._profiles.report(sort, top))
 
     def _drive(self) -> None:
         try:
-            with join_cluster(self._place, self._port, [os.getpid()], [self._scenario.dag_id]) as cluster:
+            with join_cluster(self._place, self._port, [os.getpid()], self._scenario.dag_ids) as cluster:
                 self._exercise(cluster)
         except BaseException as error:
             self._error = error
@@ -150,7 +149,8 @@ def _cpu_of_parts(pids: Sequence[int]) -> dict[str, float]:
         for thread in psutil.Process().threads()
         if thread.id in names
     }
-    return {**parts, "keeper, fork servers and tasks": cpu_seconds(pids).children}
+    tree = tree_cpu_seconds(pids)
+    return {**parts, "the keeper": tree[Part.KEEPER], "fork servers and tasks": tree[Part.CHILDREN]}
 
 
 def _short(report: str) -> str:

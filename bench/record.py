@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from bench.figure import Failure, Figure, Limit, compare
+from bench.figure import Failure, Figure, Limit, Unit, compare
+from bench.scenarios.targets import TARGETS
+from bench.target import verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +49,26 @@ class Record:
     figures: Sequence[Figure]
     failures: Sequence[Failure]
 
-    def write(self, folder: Path) -> Path:
-        """Write it to `folder/<time>.json` and return the path."""
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.at:%Y%m%dT%H%M%SZ}.json"
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return what `write` wrote; raise OSError, or ValueError where the file is no record of this version."""
+        try:
+            document = json.loads(path.read_text())
+            return cls(
+                at=datetime.fromisoformat(document["at"]),
+                machine=Machine(**document["machine"]),
+                limits={name: Limit(**_plain(one)) for name, one in document["limits"].items()},
+                figures=[Figure(**_plain(one)) for one in document["figures"]],
+                failures=[Failure(**one) for one in document["failures"]],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path} is no record of this version of the bench ({type(error).__name__}: {error}); measure anew"
+            ) from error
+
+    def write(self, path: Path) -> Path:
+        """Write it to `path` and return the path."""
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self._document(), indent=2) + "\n")
         return path
 
@@ -65,4 +83,12 @@ class Record:
 
     def _figure(self, figure: Figure) -> dict[str, Any]:
         ratios = {one.limit.name: one.ratio for one in compare(figure, self.limits)}
-        return {**asdict(figure), "value": figure.value, "ratios": ratios}
+        targets = [asdict(one) for one in verdicts(figure, self.limits, TARGETS)]
+        return {**asdict(figure), "value": figure.value, "ratios": ratios, "targets": targets}
+
+
+def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what was computed, and give what JSON has no form for its own."""
+    kept = {name: value for name, value in document.items() if name not in ("value", "ratios", "targets")}
+    lists = {name: tuple(value) for name, value in kept.items() if isinstance(value, list)}
+    return {**kept, **lists, "unit": Unit(kept["unit"])}

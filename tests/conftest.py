@@ -10,10 +10,22 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
-from tests.support.services import AmqpServer, DatabaseFactory, PostgresServer, ServiceUnreachable
+from tests.support.services import (
+    AmqpServer,
+    DatabaseFactory,
+    MariadbServer,
+    PostgresServer,
+    ServiceUnreachable,
+    SqsServer,
+)
 
-pytest_plugins = ["tests.support.ledger_fixtures"]
+# How long an example takes says what else the machine is doing.
+settings.register_profile("flowd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("flowd")
+
+pytest_plugins = ["tests.faults.harness.result_table", "tests.support.ledger_fixtures"]
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +53,24 @@ async def postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
+def mariadb_server() -> MariadbServer:
+    """A MariaDB server that answers."""
+    server = MariadbServer.from_environment()
+    try:
+        asyncio.run(server.check())
+    except ServiceUnreachable as absence:
+        pytest.fail(str(absence), pytrace=False)
+    return server
+
+
+@pytest.fixture
+async def mariadb_url(mariadb_server: MariadbServer) -> AsyncIterator[str]:
+    """The URL of an empty database that this test has to itself."""
+    async with mariadb_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def amqp_url() -> str:
     """The URL of a RabbitMQ server that answers; keep to names that begin with `queue_prefix`."""
     server = AmqpServer.from_environment()
@@ -49,6 +79,13 @@ def amqp_url() -> str:
     except ServiceUnreachable as absence:
         pytest.fail(str(absence), pytrace=False)
     return server.url
+
+
+@pytest.fixture(scope="session")
+def sqs_endpoint() -> Iterator[str]:
+    """The URL of a double of SQS; keep to names that begin with `queue_prefix`."""
+    with SqsServer.started() as server:
+        yield server.url
 
 
 @pytest.fixture
@@ -65,3 +102,4 @@ def _no_log_handler_is_left_behind() -> Iterator[None]:
     for handler in root.handlers[:]:
         if isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter):
             root.removeHandler(handler)
+    structlog.reset_defaults()

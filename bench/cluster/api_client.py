@@ -3,10 +3,16 @@
 import http.client
 import json
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from bench.cluster.waiting import wait_until
+
+TRIGGERS_AT_A_TIME = 8
+"""Connections over which many DAGs are triggered at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +29,7 @@ class ApiClient:
     """The API of one node, as the admin."""
 
     def __init__(self, port: int, password: str) -> None:
+        self._port = port
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self._password = password
         self._headers = {"Content-Type": "application/json"}
@@ -51,9 +58,31 @@ class ApiClient:
             raise RuntimeError(f"the trigger of {dag_id} was answered {status}: {answer}; wanted 200")
         return Triggered(dag_id=dag_id, run_id=run_id, sent_at=sent_at, answered_at=answered_at)
 
+    def trigger_all(self, dag_ids: Sequence[str], run_id: str) -> list[Triggered]:
+        """Trigger the DAGs as fast as the API answers, several at a time."""
+
+        def trigger(dag_id: str) -> Triggered:
+            with closing(self._another()) as api:
+                return api.trigger(dag_id, run_id)
+
+        with ThreadPoolExecutor(TRIGGERS_AT_A_TIME) as threads:
+            return list(threads.map(trigger, dag_ids))
+
+    def set_paused(self, dag_id: str, *, is_paused: bool) -> None:
+        """Pause or unpause the DAG."""
+        self._connect_anew()
+        status, answer = self._ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": is_paused})
+        if status != 200:
+            raise RuntimeError(f"pausing or unpausing {dag_id} was answered {status}: {answer}; wanted 200")
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _another(self) -> "ApiClient":
+        another = ApiClient(self._port, self._password)
+        another._headers = self._headers
+        return another
 
     def _connect_anew(self) -> None:
         # A server closes a connection that was idle for some seconds, and a request must not find out.

@@ -1,19 +1,22 @@
 """Ledger: the metastore, read and never written: the states and the times that count are the ones written there."""
 
-import asyncio
-import sqlite3
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Self
 
-import asyncpg
+from bench.cluster.ledger_source import open_source
 
 _RUN = "SELECT state, queued_at, ended_at FROM dag_run WHERE dag_id = {0} AND run_id = {1}"
+_BATCH = "SELECT state, queued_at, ended_at FROM dag_run WHERE run_id = {0}"
 _TASKS = (
     "SELECT t.scheduled_at, t.queued_at, t.started_at, t.ended_at FROM task_instance t JOIN dag_run d ON d.id = t.run"
     " WHERE d.dag_id = {0} AND d.run_id = {1} ORDER BY t.ended_at, t.id"
+)
+_SCHEDULED = (
+    "SELECT run_id, run_after, started_at FROM dag_run WHERE dag_id = {0} AND run_type = 'scheduled'"
+    " AND started_at IS NOT NULL ORDER BY run_after"
 )
 _SECOND = 1_000_000
 
@@ -28,6 +31,15 @@ class RunTimes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledRun:
+    """A run of a schedule: when it was due and when it began, in seconds since 1970."""
+
+    run_id: str
+    due_at: float
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskTimes:
     """When a finished task took each step, in seconds since 1970."""
 
@@ -37,22 +49,26 @@ class TaskTimes:
     ended_at: float
 
 
-class _Source(Protocol):
-    def fetch(self, statement: str, dag_id: str, run_id: str) -> Sequence[Sequence[Any]]: ...
-    def close(self) -> None: ...
-
-
 class Ledger(AbstractContextManager["Ledger"]):
     """The metastore at `url`, which holds this version's schema already."""
 
     def __init__(self, url: str) -> None:
-        self._source: _Source = _Sqlite(url) if url.startswith("sqlite") else _Postgres(url)
+        self._source = open_source(url)
 
     def run(self, dag_id: str, run_id: str) -> RunTimes:
         """Return the run; raise IndexError where there is none."""
-        state, queued_at, ended_at = self._source.fetch(_RUN, dag_id, run_id)[0]
-        ended = None if ended_at is None else ended_at / _SECOND
-        return RunTimes(state=state, queued_at=queued_at / _SECOND, ended_at=ended)
+        return _run_times(self._source.fetch(_RUN, dag_id, run_id)[0])
+
+    def runs(self, run_id: str) -> list[RunTimes]:
+        """Return the runs of all DAGs that have this id."""
+        return [_run_times(row) for row in self._source.fetch(_BATCH, run_id)]
+
+    def scheduled_runs(self, dag_id: str) -> list[ScheduledRun]:
+        """Return the runs that the DAG's schedule made, those that have begun, in the order in which they were due."""
+        return [
+            ScheduledRun(run_id=run_id, due_at=due / _SECOND, started_at=started / _SECOND)
+            for run_id, due, started in self._source.fetch(_SCHEDULED, dag_id)
+        ]
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskTimes]:
         """Return the tasks of a run that all went through every step, in the order in which they ended."""
@@ -66,6 +82,10 @@ class Ledger(AbstractContextManager["Ledger"]):
             for scheduled, queued, started, ended in self._source.fetch(_TASKS, dag_id, run_id)
         ]
 
+    def servants(self) -> list[int]:
+        """Return what works for the others that are connected: processes or threads of a server on its machine."""
+        return self._source.servants()
+
     def __enter__(self) -> Self:
         return self
 
@@ -75,34 +95,8 @@ class Ledger(AbstractContextManager["Ledger"]):
         self._source.close()
 
 
-class _Sqlite:
-    def __init__(self, url: str) -> None:
-        path = url.removeprefix("sqlite:///")
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
-
-    def fetch(self, statement: str, dag_id: str, run_id: str) -> Sequence[Sequence[Any]]:
-        return self._connection.execute(statement.format("?", "?"), (dag_id, run_id)).fetchall()
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-class _Postgres:
-    def __init__(self, url: str) -> None:
-        self._runner = asyncio.Runner()
-        settings = {"default_transaction_read_only": "on"}
-        self._connection: Any = self._runner.run(_connect(url, settings))
-
-    def fetch(self, statement: str, dag_id: str, run_id: str) -> Sequence[Sequence[Any]]:
-        rows: Sequence[Sequence[Any]] = self._runner.run(
-            self._connection.fetch(statement.format("$1", "$2"), dag_id, run_id)
-        )
-        return rows
-
-    def close(self) -> None:
-        self._runner.run(self._connection.close())
-        self._runner.close()
-
-
-async def _connect(url: str, settings: dict[str, str]) -> Any:
-    return await asyncpg.connect(url, server_settings=settings)
+def _run_times(row: Sequence[object]) -> RunTimes:
+    state, queued_at, ended_at = row
+    assert isinstance(state, str) and isinstance(queued_at, int)
+    ended = ended_at / _SECOND if isinstance(ended_at, int) else None
+    return RunTimes(state=state, queued_at=queued_at / _SECOND, ended_at=ended)

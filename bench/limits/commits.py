@@ -3,14 +3,16 @@
 import asyncio
 import sqlite3
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
 import asyncpg
 
 from bench.figure import Limit, Unit
+from bench.servers.mariadb import connect_mariadb
 
-_TABLE = "CREATE TABLE ledger (id INTEGER PRIMARY KEY, word TEXT NOT NULL)"
+_INSERT = "INSERT INTO bench_limit (word) VALUES ('done')"
 
 
 def sqlite_limit(folder: Path, seconds: float, slices: int) -> Limit:
@@ -19,46 +21,58 @@ def sqlite_limit(folder: Path, seconds: float, slices: int) -> Limit:
     with closing(sqlite3.connect(folder / "limit.db", isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(_TABLE)
+        connection.execute("CREATE TABLE bench_limit (id INTEGER PRIMARY KEY, word TEXT NOT NULL)")
         for _ in range(slices):
             count, begun = 0, time.monotonic()
             while time.monotonic() - begun < seconds:
                 connection.execute("BEGIN IMMEDIATE")
-                connection.execute("INSERT INTO ledger (word) VALUES ('done')")
+                connection.execute(_INSERT)
                 connection.execute("COMMIT")
                 count += 1
             values.append(count / (time.monotonic() - begun))
-    return Limit(
-        name="commit.sqlite",
-        words="raw SQLite commit (WAL, synchronous=FULL)",
-        unit=Unit.PER_SECOND,
-        values=tuple(values),
-    )
+    return _limit("sqlite", "SQLite commit (WAL, synchronous=FULL)", values)
 
 
 def postgres_limit(url: str, seconds: float, slices: int) -> Limit:
-    """Measure in the database `url`, in a table that is gone afterwards."""
-    return asyncio.run(_postgres_limit(url, seconds, slices))
+    """Measure in the database `url`."""
+    return _limit("postgres", "PostgreSQL commit (one row, asyncpg)", asyncio.run(_postgres(url, seconds, slices)))
 
 
-async def _postgres_limit(url: str, seconds: float, slices: int) -> Limit:
+def mariadb_limit(url: str, seconds: float, slices: int) -> Limit:
+    """Measure in the database `url`."""
+    return _limit("mariadb", "MariaDB commit (one row, asyncmy)", asyncio.run(_mariadb(url, seconds, slices)))
+
+
+def _limit(metastore: str, words: str, values: list[float]) -> Limit:
+    return Limit(name=f"commit.{metastore}", words=f"raw {words}", unit=Unit.PER_SECOND, values=tuple(values))
+
+
+async def _postgres(url: str, seconds: float, slices: int) -> list[float]:
     connection = await asyncpg.connect(url)
-    values = []
     try:
         await connection.execute("CREATE TABLE bench_limit (id bigserial PRIMARY KEY, word text NOT NULL)")
-        insert = await connection.prepare("INSERT INTO bench_limit (word) VALUES ('done')")
-        for _ in range(slices):
-            count, begun = 0, time.monotonic()
-            while time.monotonic() - begun < seconds:
-                await insert.fetch()
-                count += 1
-            values.append(count / (time.monotonic() - begun))
-        await connection.execute("DROP TABLE bench_limit")
+        insert = await connection.prepare(_INSERT)
+        return await _rates(insert.fetch, seconds, slices)
     finally:
         await connection.close()
-    return Limit(
-        name="commit.postgres",
-        words="raw PostgreSQL commit (one row, asyncpg)",
-        unit=Unit.PER_SECOND,
-        values=tuple(values),
-    )
+
+
+async def _mariadb(url: str, seconds: float, slices: int) -> list[float]:
+    connection = await connect_mariadb(url)
+    try:
+        async with connection.cursor() as cursor:
+            await cursor.execute("CREATE TABLE bench_limit (id BIGINT AUTO_INCREMENT PRIMARY KEY, word TEXT NOT NULL)")
+            return await _rates(lambda: cursor.execute(_INSERT), seconds, slices)
+    finally:
+        await connection.ensure_closed()
+
+
+async def _rates(commit: Callable[[], Awaitable[object]], seconds: float, slices: int) -> list[float]:
+    rates = []
+    for _ in range(slices):
+        count, begun = 0, time.monotonic()
+        while time.monotonic() - begun < seconds:
+            await commit()
+            count += 1
+        rates.append(count / (time.monotonic() - begun))
+    return rates

@@ -1,38 +1,55 @@
 """The scenarios by name, in the order in which they are measured."""
 
+from bench.cluster.layout import ALL_SIZES, ONE_DAG, SIZES
+from bench.cluster.layout import MANY_DAGS as DAGS_200
 from bench.figure import Unit
+from bench.scenarios.boot import Boot
 from bench.scenarios.first_instruction import FirstInstruction
+from bench.scenarios.history import History
 from bench.scenarios.idle import Idle
-from bench.scenarios.scenario import Scenarios
-from bench.scenarios.timed_runs import TimedRuns
+from bench.scenarios.load import BASH_FAN, MANY_DAGS, NOOP_FAN, SEQ10, SEQ40
+from bench.scenarios.run_size import RunSize
+from bench.scenarios.scaling import SCALINGS, Scaling
+from bench.scenarios.scenario import Scenario, Scenarios
+from bench.scenarios.schedule_lag import ScheduleLag
+from bench.scenarios.timed_load import TimedLoad
 
-# Idleness first: memory after thousands of tasks would say something else.
-SCENARIOS: Scenarios = {
-    "idle": Idle(name="idle", dag_id="bench_seq40"),
-    "trigger_to_first": FirstInstruction(name="trigger_to_first", dag_id="bench_first"),
-    "seq40": TimedRuns(
+_IDLE_1 = Idle(name="idle_1", layout=ONE_DAG, dags=1)
+_IDLE_200 = Idle(name="idle_200", layout=DAGS_200, dags=200)
+
+_ALL: tuple[Scenario, ...] = (
+    # Idleness first: memory after a restart would say something else.
+    _IDLE_1,
+    Boot(name="boot", layout=ONE_DAG, dag_ids=_IDLE_1.dag_ids, words="every role in one process, 1 DAG"),
+    _IDLE_200,
+    Boot(name="boot_200", layout=DAGS_200, dag_ids=_IDLE_200.dag_ids, words="every role in one process, 200 DAGs"),
+    FirstInstruction(),
+    TimedLoad(
         name="seq40",
-        dag_id="bench_seq40",
-        tasks=40,
-        words="a hop, 40 Python tasks in a row",
+        load=SEQ40,
         unit=Unit.MILLISECONDS,
-        against=("hop.{backend}", "commit.{backend}"),
-        is_chain=True,
+        against=("hop.{backend}", "commit.{metastore}"),
+        beside=("celery.chain",),
     ),
-    "bash_fan": TimedRuns(
-        name="bash_fan",
-        dag_id="bench_bash_fan",
-        tasks=502,
-        words="bash tasks, 1 -> 500 -> 1",
-        unit=Unit.PER_SECOND,
-        against=("spawn",),
-    ),
-    "noop_fan": TimedRuns(
+    TimedLoad(name="seq10", load=SEQ10, unit=Unit.MILLISECONDS, against=("fibo_33",)),
+    TimedLoad(name="bash_fan", load=BASH_FAN, unit=Unit.PER_SECOND, against=("spawn",), beside=("celery.bash",)),
+    TimedLoad(
         name="noop_fan",
-        dag_id="bench_noop_fan",
-        tasks=500,
-        words="Python no-ops, 500 at once",
+        load=NOOP_FAN,
         unit=Unit.PER_SECOND,
         against=("fork", "fork_sdk"),
+        beside=("celery.noop",),
     ),
-}
+    TimedLoad(name="many_dags", load=MANY_DAGS, unit=Unit.PER_SECOND, against=("spawn",)),
+    ScheduleLag(),
+    RunSize(name="run_size_1000", layout=SIZES, small=100, large=1_000),
+    RunSize(name="run_size_10000", layout=ALL_SIZES, small=100, large=10_000, is_long=True),
+    History(),
+    *SCALINGS,
+)
+
+SCENARIOS: Scenarios = {scenario.name: scenario for scenario in _ALL}
+STANDARD = tuple(scenario.name for scenario in _ALL if not scenario.is_long)
+
+PROFILED = tuple(scenario.name for scenario in _ALL if not isinstance(scenario, Boot | History | Scaling))
+"""Those that start and stop no node: a profiled node is the process that profiles."""

@@ -11,9 +11,14 @@ if TYPE_CHECKING:
     from flowd.operators.bash import BashOperator as BashOperator
     from flowd.operators.branch import BaseBranchOperator as BaseBranchOperator
     from flowd.operators.branch import BranchPythonOperator as BranchPythonOperator
+    from flowd.operators.branch_dates import BranchDateTimeOperator as BranchDateTimeOperator
+    from flowd.operators.branch_dates import BranchDayOfWeekOperator as BranchDayOfWeekOperator
     from flowd.operators.decorators import task as task
     from flowd.operators.empty import EmptyOperator as EmptyOperator
+    from flowd.operators.latest_only import LatestOnlyOperator as LatestOnlyOperator
     from flowd.operators.python import PythonOperator as PythonOperator
+    from flowd.operators.setup_teardown import setup as setup
+    from flowd.operators.setup_teardown import teardown as teardown
     from flowd.operators.short_circuit import ShortCircuitOperator as ShortCircuitOperator
     from flowd.sdk.base_operator import BaseOperator as BaseOperator
     from flowd.sdk.connection import Connection as Connection
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from flowd.sdk.edges import cross_downstream as cross_downstream
     from flowd.sdk.hook import BaseHook as BaseHook
     from flowd.sdk.label import Label as Label
+    from flowd.sdk.notifier import BaseNotifier as BaseNotifier
     from flowd.sdk.param import Param as Param
     from flowd.sdk.task_group import TaskGroup as TaskGroup
     from flowd.sdk.task_group_decorator import task_group as task_group
@@ -39,13 +45,17 @@ _HOME = {
     "BashOperator": "flowd.operators.bash",
     "BaseBranchOperator": "flowd.operators.branch",
     "BaseHook": "flowd.sdk.hook",
+    "BaseNotifier": "flowd.sdk.notifier",
     "BaseOperator": "flowd.sdk.base_operator",
+    "BranchDateTimeOperator": "flowd.operators.branch_dates",
+    "BranchDayOfWeekOperator": "flowd.operators.branch_dates",
     "BranchPythonOperator": "flowd.operators.branch",
     "Connection": "flowd.sdk.connection",
     "Context": "flowd.sdk.context",
     "DAG": "flowd.sdk.dag",
     "EmptyOperator": "flowd.operators.empty",
     "Label": "flowd.sdk.label",
+    "LatestOnlyOperator": "flowd.operators.latest_only",
     "Param": "flowd.sdk.param",
     "PythonOperator": "flowd.operators.python",
     "ShortCircuitOperator": "flowd.operators.short_circuit",
@@ -58,8 +68,10 @@ _HOME = {
     "dag": "flowd.sdk.dag_decorator",
     "get_current_context": "flowd.sdk.context",
     "literal": "flowd.sdk.templates",
+    "setup": "flowd.operators.setup_teardown",
     "task": "flowd.operators.decorators",
     "task_group": "flowd.sdk.task_group_decorator",
+    "teardown": "flowd.operators.setup_teardown",
 }
 """Where each public name lives."""
 

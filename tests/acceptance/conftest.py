@@ -8,6 +8,7 @@ import pytest
 from tests.support.node_process import NodeProcess
 
 DAGS = Path(__file__).parent / "dags"
+ROOT = Path(__file__).parents[2]
 FAST = {
     "FLOWD__WORKER__HEARTBEAT": "500ms",
     "FLOWD__WORKER__LEASE": "4s",
@@ -26,14 +27,22 @@ def journal(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_node(tmp_path: Path, journal: Path) -> Iterator[MakeNode]:
-    """Start nodes that share nothing but what `environ` says; all are gone at the end of the test."""
+    """Start nodes that share nothing but what `environ` says; all are gone at the end of the test.
+
+    One that `is_impatient` waits seconds where others wait a minute, as in the fault campaign.
+    """
     nodes: list[NodeProcess] = []
 
-    def make(name: str, roles: str = "api,scheduler,worker", **environ: str) -> NodeProcess:
+    def make(
+        name: str, roles: str = "api,scheduler,worker", *, is_impatient: bool = False, **environ: str
+    ) -> NodeProcess:
         # Only what has the scheduler role sees the DAG files: workers get them as bundles.
         folder = DAGS if "scheduler" in roles else tmp_path / "no-dags-here"
         settings = {**FAST, "FLOWD__DAGS__FOLDER": str(folder), "JOURNAL": str(journal), **environ}
         node = NodeProcess(home=tmp_path / name, roles=roles, environ=settings)
+        if is_impatient:
+            node.module = "tests.faults.node"
+            node.environ = {**settings, "PYTHONPATH": str(ROOT)}
         nodes.append(node)
         return node.start()
 

@@ -36,7 +36,7 @@ def test_one_that_dies_is_started_again_and_a_signal_ends_them_all(make_node: Ma
 def test_several_workers_beside_another_role_are_refused(tmp_path: Path) -> None:
     node = NodeProcess(home=tmp_path / "node", roles="api,scheduler", environ={"FLOWD__API__WORKERS": "2"})
     command = [sys.executable, "-m", "flowd.cli", "run", "--roles", "api,scheduler"]
-    ended = subprocess.run(command, env=node.environment(), capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, env=node.environment(), capture_output=True, text=True, timeout=300, check=False)
 
     assert ended.returncode == 78
     assert "FLOWD__API__WORKERS=1" in ended.stderr

@@ -44,7 +44,7 @@ def test_both_masters_answer_the_same_and_a_failed_run_is_restarted(
     assert [line["event"] for line in log["content"]] == ["waiting", "went"]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(1200)
 def test_two_hundred_runs_survive_the_death_of_a_worker_a_scheduler_and_an_api(
     make_node: MakeNode, shared: dict[str, str], journal: Path
 ) -> None:
@@ -62,7 +62,7 @@ def test_two_hundred_runs_survive_the_death_of_a_worker_a_scheduler_and_an_api(
     eventually(lambda: len(read_journal(journal)) > 1000, "the work to go on")
     make_node("worker3", "worker", **busy)
     master2.kill()
-    eventually(lambda: finished(master3, "ten_tasks")["success"] == RUNS, "every run to succeed", seconds=150)
+    eventually(lambda: finished(master3, "ten_tasks")["success"] == RUNS, "every run to succeed")
 
     entries = read_journal(journal)
     begun = Counter((one["run"], one["task"], one["try"]) for one in entries if one["event"] == "begin")

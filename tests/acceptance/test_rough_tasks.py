@@ -24,7 +24,7 @@ def test_tasks_that_misbehave_end_and_the_node_goes_on(make_node: MakeNode) -> N
     node = make_node("alone")
 
     run = node.trigger("rough")
-    eventually(lambda: node.run_state("rough", run) == "failed", "the rough run to end", seconds=50)
+    eventually(lambda: node.run_state("rough", run) == "failed", "the rough run to end")
 
     answer = node.get(f"/api/v2/dags/rough/dagRuns/{run}/taskInstances", limit=100)
     assert {one["task_id"]: one["state"] for one in answer["task_instances"]} == EXPECTED

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.node_process import NodeProcess, eventually, free_port
+from bench.cluster.free_port import free_port
+from tests.support.node_process import NodeProcess, eventually
 
 
 @pytest.fixture(params=["nobody listens", "nobody answers"])

@@ -12,6 +12,7 @@ from flowd.domain.errors import IllegalTransition, InvalidInput, NotFound
 from flowd.domain.ids import DagId, RunId
 from flowd.domain.retry import RetryPolicy
 from flowd.domain.states import TaskState
+from flowd.domain.task_spec import TaskRole
 from flowd.domain.trigger_rules import TriggerRule
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LEASE, LedgerSite
@@ -300,3 +301,21 @@ async def test_a_finished_run_that_moves_and_has_nothing_to_clear_stays_finished
     await site.advance()
 
     assert await site.run_state(run) == "success"
+
+
+async def test_work_runs_again_with_its_setup_and_teardown(site: LedgerSite) -> None:
+    rule = TriggerRule.ALL_DONE_SETUP_SUCCESS
+    run = await site.begin(
+        a_dag(
+            a_task("s", role=TaskRole.SETUP),
+            a_task("a", after=["s"]),
+            a_task("b", after=["a"]),
+            a_task("t", after=["s", "b"], role=TaskRole.TEARDOWN, trigger_rule=rule),
+        )
+    )
+    await site.work(failing={"t"})
+    first_end = await site.run_state(run)
+
+    assert await clear(site, run, "b") == ["b", "s", "t"]
+    assert await site.work() == ["s", "b", "t"]
+    assert (first_end, await site.run_state(run)) == ("success", "success")

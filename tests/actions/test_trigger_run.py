@@ -54,9 +54,9 @@ async def test_i1_the_same_key_returns_the_run_though_its_dag_is_gone_since(site
 
 
 async def test_i1_of_requests_with_one_key_at_once_one_makes_the_run_and_all_get_it(
-    open_postgres_site: OpenSite,
+    open_server_site: OpenSite,
 ) -> None:
-    sites = [open_postgres_site() for _ in range(3)]
+    sites = [open_server_site() for _ in range(3)]
     await sites[0].put(ETL)
 
     runs = await asyncio.gather(*(site.trigger(idempotency_key="k") for site in sites for _ in range(4)))
@@ -190,8 +190,8 @@ class LostAnswer(Metastore):
     is_next_lost = False
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        async with super().transaction() as tx:
+    async def transaction(self, *, is_brief: bool = False) -> AsyncIterator[Transaction]:
+        async with super().transaction(is_brief=is_brief) as tx:
             yield tx
         if self.is_next_lost:
             self.is_next_lost = False

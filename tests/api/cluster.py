@@ -164,7 +164,7 @@ class Cluster:
         """Let a worker run the instance."""
         number = instance.try_number + 1
         return await self.happen(
-            instance, Scheduled(), Queued(), Claimed(number, TOKEN, "worker1", timedelta(minutes=1))
+            instance, Scheduled(), Queued(), Claimed(number, 0, TOKEN, "worker1", timedelta(minutes=1))
         )
 
     async def succeed(self, instance: TaskInstance, value: Any = None) -> TaskInstance:

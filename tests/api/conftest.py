@@ -1,14 +1,12 @@
-"""The API over a real metastore: SQLite, or for what SQL decides both databases."""
+"""The API over a real metastore: SQLite, or for what SQL decides every database."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from flowd.db.dialect import Kind
+from flowd.db.metastore import Metastore
 from tests.api.cluster import Cluster, a_cluster
-from tests.support.migrated_metastore import migrated_metastore
-from tests.support.services import PostgresServer
 from tests.support.specs import a_dag, a_task
 
 ETL = a_dag(
@@ -19,23 +17,16 @@ ETL = a_dag(
 
 
 @pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+async def cluster(sqlite_metastore: Metastore, tmp_path: Path) -> AsyncIterator[Cluster]:
     """A cluster on SQLite with the DAG `etl`."""
-    # SQLite needs no server: the one that answers is not asked.
-    server = PostgresServer("")
-    async with migrated_metastore(Kind.SQLITE, tmp_path, server) as metastore, a_cluster(metastore, tmp_path) as made:
+    async with a_cluster(sqlite_metastore, tmp_path) as made:
         await made.save(ETL)
         yield made
 
 
-@pytest.fixture(params=[Kind.SQLITE, Kind.POSTGRESQL])
-async def either(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
-) -> AsyncIterator[Cluster]:
+@pytest.fixture
+async def either(metastore: Metastore, tmp_path: Path) -> AsyncIterator[Cluster]:
     """A cluster with the DAG `etl`, on each database."""
-    async with (
-        migrated_metastore(request.param, tmp_path, postgres_server) as metastore,
-        a_cluster(metastore, tmp_path) as made,
-    ):
+    async with a_cluster(metastore, tmp_path) as made:
         await made.save(ETL)
         yield made

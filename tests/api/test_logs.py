@@ -61,7 +61,7 @@ async def test_the_log_of_a_running_try_goes_on_from_its_token(cluster: Cluster)
     path.write_bytes(LINES)
     second = await cluster.get(f"{LOGS}/1", token=first["continuation_token"])
 
-    assert early["content"][0]["event"].startswith("no log is at 1.log of this try on this node")
+    assert early["content"][0]["event"].startswith("no log is at extract~1.log of this try on this node")
     assert [line["event"] for line in first["content"]] == ["hello"]
     assert [line["event"] for line in second["content"]] == ["oh no"]
     assert second["continuation_token"] == str(len(LINES))

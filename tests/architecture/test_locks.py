@@ -64,7 +64,7 @@ def test_both_locks_pin_the_same_versions() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "--index-url https://wheels.example/simple",
+        "--index-url elsewhere",
         "--find-links /opt/wheels",
         "--trusted-host wheels.example",
         "flowd @ file:///home/me/flowd",

@@ -57,12 +57,12 @@ def test_a_late_reply_to_an_interrupted_request_is_passed_over() -> None:
     theirs.sendall(encode({"n": 0, "value": "stale"}) + encode({"n": 1, "value": "asked for"}))
 
     with ours, theirs:
-        assert Channel(ours).request("variable_get", key="k")["value"] == "asked for"
+        assert Channel(ours.fileno()).request("variable_get", key="k")["value"] == "asked for"
 
 
 def test_a_keeper_that_is_gone_is_said_to_be() -> None:
     ours, theirs = socket.socketpair()
-    channel = Channel(ours)
+    channel = Channel(ours.fileno())
     theirs.close()
 
     with ours, pytest.raises(ChannelClosed, match="the keeper cannot be reached"):
@@ -71,7 +71,7 @@ def test_a_keeper_that_is_gone_is_said_to_be() -> None:
 
 def test_a_keeper_that_closes_before_it_answers_is_said_to_have() -> None:
     ours, theirs = socket.socketpair()
-    channel = Channel(ours)
+    channel = Channel(ours.fileno())
     theirs.shutdown(socket.SHUT_WR)
 
     with ours, theirs, pytest.raises(ChannelClosed, match="the keeper closed the channel"):
@@ -90,7 +90,7 @@ def test_what_is_not_json_is_refused_and_leaves_the_channel_whole() -> None:
 def test_nothing_follows_half_a_frame() -> None:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    channel = Channel(ours)
+    channel = Channel(ours.fileno())
     with ours, theirs:
         with pytest.raises(ChannelClosed):
             channel.send_result({"value": "x" * 10_000_000})
@@ -100,7 +100,7 @@ def test_nothing_follows_half_a_frame() -> None:
 
 def test_a_process_forked_by_the_task_is_told_not_to_use_it() -> None:
     ours, theirs = socket.socketpair()
-    channel = Channel(ours)
+    channel = Channel(ours.fileno())
     read, write = os.pipe()
 
     child = os.fork()

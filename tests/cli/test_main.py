@@ -1,9 +1,9 @@
 """The entry point: lazy nouns, messages for people, exit codes for scripts."""
 
 import json
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from flowd.domain.errors import (
     Unauthorised,
 )
 from tests.cli.conftest import Flowd
+from tests.support.pace import at_pace
 
 FLOWD = str(Path(sys.executable).with_name("flowd"))
 HELP_SECONDS = 0.3
@@ -52,12 +53,15 @@ def test_help_imports_nothing_of_the_server() -> None:
 
 def test_help_answers_at_once() -> None:
     def seconds(*arguments: str) -> float:
-        begun = time.monotonic()
-        subprocess.run([FLOWD, *arguments], capture_output=True, check=True)
-        return time.monotonic() - begun
+        # Of the processor: what else the machine is doing must not decide this.
+        process = subprocess.Popen([FLOWD, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        return used.ru_utime + used.ru_stime
 
     for arguments in (["--help"], ["db", "--help"]):
-        assert min(seconds(*arguments) for _ in range(3)) < HELP_SECONDS
+        assert min(seconds(*arguments) for _ in range(3)) < at_pace(HELP_SECONDS)
 
 
 def test_a_real_process_exits_with_the_code_of_its_error(tmp_path: Path) -> None:

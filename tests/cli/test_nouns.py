@@ -9,6 +9,13 @@ import pytest
 from tests.cli.conftest import Flowd
 
 
+@pytest.fixture
+def keys(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # after `home`, which unsets them
+    """Those that whoever shares a server must have."""
+    monkeypatch.setenv("FLOWD__SECURITY__SECRET_KEY", "a secret of thirty-two characters")
+    monkeypatch.setenv("FLOWD__SECURITY__FERNET_KEY", "A" * 43 + "=")
+
+
 def test_users_come_and_go(flowd: Flowd) -> None:
     assert flowd("users", "list").err == "No users yet: `flowd users create` makes one.\n"
     made = flowd("users", "create", "ada", "--role", "op", "--password-stdin", "-o", "json", stdin="correct horse\n")
@@ -162,6 +169,19 @@ def test_lint_finds_what_would_stop_a_node_and_makes_nothing(
     assert not home.exists()
 
 
+@pytest.mark.usefixtures("keys")
+def test_lint_reads_the_urls_as_a_node_would(flowd: Flowd, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("FLOWD__DATABASE__URL", "postgresql://flowd:hunter2@db/flowd?bogus=1")
+    monkeypatch.setenv("FLOWD__QUEUE__URL", "sqs://key:hunter2@somewhere")
+
+    outcome = flowd("config", "lint")
+
+    assert outcome.code == 78 and "has 2 problems" in outcome.err
+    assert "option 'bogus'" in outcome.err and "names a host" in outcome.err
+    assert "hunter2" not in outcome.err
+    assert not home.exists()
+
+
 def test_the_defaults_are_a_toml_file(flowd: Flowd) -> None:
     assert "[worker]" in flowd("config", "list", "--defaults", "-o", "toml").out
     assert flowd("config", "list", "-o", "toml").code == 2
@@ -177,10 +197,22 @@ def test_health_tells_each_part_apart(flowd: Flowd, monkeypatch: pytest.MonkeyPa
     assert rows == {"metastore": "healthy", "queue": "healthy", "node": "not running"}
 
 
+@pytest.mark.usefixtures("keys")
+def test_health_prints_nothing_but_data_whatever_the_broker_has_to_say(
+    flowd: Flowd, monkeypatch: pytest.MonkeyPatch, amqp_url: str
+) -> None:
+    monkeypatch.setenv("FLOWD__API__PORT", "1")
+    monkeypatch.setenv("FLOWD__QUEUE__URL", amqp_url)
+
+    outcome = flowd("health", "-o", "json")
+
+    assert {row["part"]: row["status"] for row in json.loads(outcome.out)}["queue"] == "healthy"
+    assert outcome.err == ""
+
+
+@pytest.mark.usefixtures("keys")
 def test_health_is_unreachable_where_the_metastore_is(flowd: Flowd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWD__DATABASE__URL", "postgresql://flowd:hunter2@127.0.0.1:1/flowd")
-    monkeypatch.setenv("FLOWD__SECURITY__SECRET_KEY", "a secret of thirty-two characters")
-    monkeypatch.setenv("FLOWD__SECURITY__FERNET_KEY", "A" * 43 + "=")
 
     outcome = flowd("health", "-o", "plain")
 

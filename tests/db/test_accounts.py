@@ -1,28 +1,15 @@
 """People: their passwords, roles and one-time login links."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from flowd.db.accounts import Accounts
-from flowd.db.dialect import Kind
 from flowd.db.login_links import LoginLinks
 from flowd.db.metastore import Metastore
 from flowd.domain.errors import Conflict, InvalidInput, NotFound, Unauthorised
 from flowd.security.account_role import AccountRole
-from tests.support.migrated_metastore import migrated_metastore
-from tests.support.services import PostgresServer
-
-
-@pytest.fixture(params=[Kind.SQLITE, Kind.POSTGRESQL])
-async def metastore(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
-) -> AsyncIterator[Metastore]:
-    async with migrated_metastore(request.param, tmp_path, postgres_server) as metastore:
-        yield metastore
 
 
 @pytest.fixture

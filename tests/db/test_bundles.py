@@ -1,32 +1,20 @@
 """Bundles in the metastore: named by their content, stored once, whoever stores them."""
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from flowd.db import bundles
+from flowd.db.dialect import Kind
 from flowd.db.metastore import Metastore
 from flowd.db.tables import bundle_content
 from flowd.domain.errors import Conflict, NotFound
 from flowd.domain.ids import BundleHash
-from tests.support.metastores import a_metastore
-from tests.support.services import PostgresServer
+from tests.support.ledger_fixtures import OpenSite
 from tests.support.specs import NOW
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def metastore(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
-) -> AsyncIterator[Metastore]:
-    if request.param == "sqlite":
-        async with a_metastore(f"sqlite:///{tmp_path}/flowd.db") as empty:
-            yield empty
-        return
-    async with postgres_server.database() as url, a_metastore(url) as empty:
-        yield empty
 
 
 def manifest_of(files: Mapping[str, bytes]) -> dict[str, str]:
@@ -91,6 +79,43 @@ async def test_a_bundle_whose_contents_were_cleaned_away_meanwhile_is_not_stored
     async with metastore.reading() as tx:
         with pytest.raises(NotFound):
             await bundles.fetch_manifest(tx, bundles.bundle_hash(manifest))
+
+
+async def test_a_content_that_a_new_bundle_is_about_to_share_is_not_cleaned_away(open_server_site: OpenSite) -> None:
+    metastore, other = open_server_site().metastore, open_server_site().metastore
+    files = {"a.py": b"shared"}
+    await store(metastore, files)
+    async with metastore.transaction() as tx:
+        await tx.execute("DELETE FROM bundle")
+
+    async with metastore.transaction() as tx:
+        await bundles.store(tx, manifest_of(files), {}, size_bytes=6, now=NOW)
+        cleaning = asyncio.create_task(clean(other))
+        await wait_for_locks(metastore, cleaning)
+
+    assert await cleaning == 0
+    async with metastore.reading() as tx:
+        assert await bundles.missing_contents(tx, manifest_of(files).values()) == set()
+
+
+async def clean(metastore: Metastore) -> int:
+    async with metastore.transaction() as tx:
+        return await bundles.delete_unused_contents(tx)
+
+
+async def wait_for_locks(metastore: Metastore, waiter: asyncio.Task[int]) -> None:
+    """Return once `waiter` waits for a lock, or is done without."""
+    waiting = {
+        Kind.POSTGRESQL: "SELECT 1 FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        Kind.MYSQL: "SELECT 1 FROM information_schema.innodb_trx t JOIN information_schema.processlist p"
+        " ON p.id = t.trx_mysql_thread_id WHERE p.db = DATABASE() AND t.trx_state = 'LOCK WAIT'",
+    }[metastore.dialect.kind]
+    while not waiter.done():
+        async with metastore.reading() as tx:
+            if (await tx.execute(waiting)).first() is not None:
+                return
+        await asyncio.sleep(0.2)  # InnoDB shows the same again to whoever asks more often than every 0.1 s
 
 
 async def test_a_bundle_that_is_stored_again_counts_as_new(metastore: Metastore) -> None:

@@ -1,9 +1,7 @@
 """DAGs and versions as the sync writes them."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,24 +14,10 @@ from flowd.domain.dag_spec import DagSpec
 from flowd.domain.data_interval import DataInterval
 from flowd.domain.ids import BundleHash, DagId
 from flowd.domain.timetable import CronDataIntervalTimetable
-from tests.support.metastores import a_metastore
-from tests.support.services import PostgresServer
 from tests.support.specs import NOW, a_dag, a_task
 
 FIRST, SECOND = BundleHash("1" * 64), BundleHash("2" * 64)
 DAILY = CronDataIntervalTimetable("0 0 * * *", "UTC")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def metastore(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
-) -> AsyncIterator[Metastore]:
-    if request.param == "sqlite":
-        async with a_metastore(f"sqlite:///{tmp_path}/flowd.db") as empty:
-            yield empty
-        return
-    async with postgres_server.database() as url, a_metastore(url) as empty:
-        yield empty
 
 
 async def save(

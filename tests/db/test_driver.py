@@ -2,41 +2,36 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from flowd.db.driver import Driver
-from flowd.db.driver_sqlalchemy import SqlalchemyDriver
 from flowd.db.metastore import Metastore
-from tests.support.services import PostgresServer
 
 TABLE = "CREATE TABLE note (id BIGINT PRIMARY KEY, body TEXT, is_read BOOLEAN, packed {bytes})"
 INSERT = "INSERT INTO note (id, body, is_read, packed) VALUES (:id, :body, :is_read, :packed)"
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "sqlalchemy"])
-async def driver(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
-) -> AsyncIterator[Driver]:
+@pytest.fixture(params=["sqlite_url", "sqlite_url, brief", "postgres_url", "mariadb_url"])
+def way(request: pytest.FixtureRequest) -> tuple[str, bool]:
+    """The URL of a database of one's own, of each kind in turn, and whether its transactions are brief."""
+    name, _, brief = request.param.partition(", ")
+    return request.getfixturevalue(name), bool(brief)
+
+
+@pytest.fixture
+async def driver(way: tuple[str, bool]) -> AsyncIterator[Driver]:
     """A driver inside a transaction, with a table `note`."""
+    url, is_brief = way
+    metastore = Metastore(url)
     async with AsyncExitStack() as stack:
-        if request.param == "sqlalchemy":
-            engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/flowd.db")
-            stack.push_async_callback(engine.dispose)
-            driver: Driver = SqlalchemyDriver(await stack.enter_async_context(engine.connect()))
-            await driver.begin(is_reading=False)
-        else:
-            url = f"sqlite:///{tmp_path}/flowd.db"
-            if request.param == "postgresql":
-                url = await stack.enter_async_context(postgres_server.database())
-            metastore = Metastore(url)
-            stack.push_async_callback(metastore.close)
-            driver = (await stack.enter_async_context(metastore.transaction()))._driver
-        await driver.execute(TABLE.format(bytes="BYTEA" if request.param == "postgresql" else "BLOB"), {})
+        stack.push_async_callback(metastore.close)
+        driver = (await stack.enter_async_context(metastore.transaction(is_brief=is_brief)))._driver
+        await driver.execute(TABLE.format(bytes="BYTEA" if url.startswith("postgresql") else "BLOB"), {})
+        await driver.commit()  # as MySQL has done with the table already
+        await driver.begin(is_reading=False, is_brief=is_brief)
         yield driver
         await driver.rollback()
         assert driver.is_clean
@@ -78,11 +73,11 @@ async def test_an_empty_answer_is_empty(driver: Driver) -> None:
 
 async def test_what_the_database_refuses_is_told_as_sqlalchemy_tells_it(driver: Driver) -> None:
     await put(driver, 1)
-    await driver.execute("SAVEPOINT before", {})
+    await driver.execute("SAVEPOINT earlier", {})
 
     with pytest.raises(IntegrityError) as taken:
         await put(driver, 1)
-    await driver.execute("ROLLBACK TO SAVEPOINT before", {})
+    await driver.execute("ROLLBACK TO SAVEPOINT earlier", {})
     with pytest.raises((OperationalError, ProgrammingError)) as unknown:
         await driver.execute("SELECT * FROM nothing", {})
 

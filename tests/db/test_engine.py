@@ -7,6 +7,7 @@ import pytest
 
 from flowd.db.metastore import Metastore
 from flowd.domain.errors import MetastoreUnavailable
+from tests.support.terminating import terminate_others
 
 
 async def ask(metastore: Metastore) -> int:
@@ -14,17 +15,20 @@ async def ask(metastore: Metastore) -> int:
         return int((await tx.execute("SELECT 1")).scalar_one())
 
 
-async def test_a_whole_pool_that_the_server_closed_costs_one_try(postgres_url: str) -> None:
-    metastore, other = Metastore(postgres_url, pool_size=5), Metastore(postgres_url)
+@pytest.fixture(params=["postgres_url", "mariadb_url"])
+def server_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database on each server in turn."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+async def test_a_whole_pool_that_the_server_closed_costs_one_try(server_url: str) -> None:
+    metastore, other = Metastore(server_url, pool_size=5), Metastore(server_url)
     async with AsyncExitStack() as stack:
         for _ in range(5):
             await stack.enter_async_context(metastore.reading())
 
-    async with other.transaction() as tx:
-        await tx.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+    await terminate_others(other)
 
     assert await metastore.retrying(lambda: ask(metastore), tries=2) == 1
     assert await asyncio.gather(*(ask(metastore) for _ in range(5))) == [1] * 5

@@ -1,4 +1,4 @@
-"""Transactions over the metastore, on both databases, with the faults that a network and a server make."""
+"""Transactions over the metastore, on every database, with the faults that a network and a server make."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,13 +9,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, ResourceClosedError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError, ResourceClosedError
 
 from flowd.db.dialect import Kind
 from flowd.db.metastore import Metastore
 from flowd.domain.errors import MetastoreUnavailable
-from tests.support.services import PostgresServer
 from tests.support.tcp_proxy import TcpProxy
+from tests.support.terminating import terminate_others
 
 Say = Callable[[str], Any]
 """How a statement is said: as a text, straight to the driver, or as a TextClause, through SQLAlchemy."""
@@ -33,23 +33,30 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Metastore]:
         yield metastore
 
 
+@pytest.fixture(params=["postgres_url", "mariadb_url"])
+def server_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database on each server in turn."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
 @pytest.fixture
-async def postgres(postgres_url: str) -> AsyncIterator[Metastore]:
-    async with with_table(Metastore(postgres_url, pool_size=3)) as metastore:
+async def server(server_url: str) -> AsyncIterator[Metastore]:
+    async with with_table(Metastore(server_url, pool_size=3)) as metastore:
         yield metastore
 
 
-@pytest.fixture(params=[Kind.SQLITE, Kind.POSTGRESQL])
-async def metastore(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
-) -> AsyncIterator[Metastore]:
-    if request.param is Kind.SQLITE:
-        async with with_table(Metastore(f"sqlite:///{tmp_path}/flowd.db")) as metastore:
-            yield metastore
-        return
-    async with postgres_server.database() as url:
-        async with with_table(Metastore(url, pool_size=3)) as metastore:
-            yield metastore
+@pytest.fixture(params=["sqlite_url", "postgres_url", "mariadb_url"])
+def any_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database of one's own, of each kind in turn."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+@pytest.fixture
+async def metastore(any_url: str) -> AsyncIterator[Metastore]:
+    async with with_table(Metastore(any_url, pool_size=3)) as metastore:
+        yield metastore
 
 
 @asynccontextmanager
@@ -65,6 +72,14 @@ async def with_table(metastore: Metastore) -> AsyncIterator[Metastore]:
 async def write(metastore: Metastore, key: int, body: str = "", *, say: Say = str) -> None:
     async with metastore.transaction() as tx:
         await tx.execute(say("INSERT INTO note VALUES (:key, :body)"), {"key": key, "body": body})
+
+
+def is_mysql(metastore: Metastore) -> bool:
+    return metastore.dialect.kind is Kind.MYSQL
+
+
+def sleep(metastore: Metastore, seconds: int) -> str:
+    return f"SELECT {'SLEEP' if is_mysql(metastore) else 'pg_sleep'}({seconds})"
 
 
 async def count(metastore: Metastore) -> int:
@@ -141,7 +156,7 @@ async def test_the_callers_own_errors_pass_through_untouched(metastore: Metastor
 
 
 async def test_nothing_can_be_written_while_reading(metastore: Metastore) -> None:
-    with pytest.raises(Exception, match=r"read-?only"):
+    with pytest.raises(Exception, match=r"(?i)read.?only"):
         async with metastore.reading() as tx:
             await tx.execute("INSERT INTO note VALUES (1, '')")
 
@@ -195,14 +210,14 @@ async def test_two_writers_take_turns(metastore: Metastore) -> None:
         assert (await tx.execute("SELECT id FROM note")).scalar_one() == 10
 
 
-async def test_a_cancelled_statement_frees_its_connection_and_its_lock(postgres: Metastore, say: Say) -> None:
+async def test_a_cancelled_statement_frees_its_connection_and_its_lock(server: Metastore, say: Say) -> None:
     started = asyncio.Event()
 
     async def hang() -> None:
-        async with postgres.transaction() as tx:
+        async with server.transaction() as tx:
             await tx.execute("INSERT INTO note VALUES (1, '')")
             started.set()
-            await tx.execute(say("SELECT pg_sleep(50)"))
+            await tx.execute(say(sleep(server, 50)))
 
     hanging = asyncio.create_task(hang())
     await started.wait()
@@ -211,27 +226,35 @@ async def test_a_cancelled_statement_frees_its_connection_and_its_lock(postgres:
     with pytest.raises(asyncio.CancelledError):
         await hanging
 
-    assert postgres.pooled_out == 0
-    async with asyncio.timeout(10):
-        await write(postgres, 1)
-        assert await asyncio.gather(*(count(postgres) for _ in range(6))) == [1] * 6
+    assert server.pooled_out == 0
+    async with asyncio.timeout(120):
+        await write(server, 1)
+        assert await asyncio.gather(*(count(server) for _ in range(6))) == [1] * 6
 
 
-async def test_a_terminated_backend_is_unavailable_once_and_then_replaced(postgres: Metastore, say: Say) -> None:
+async def test_a_terminated_backend_is_unavailable_once_and_then_replaced(server: Metastore, say: Say) -> None:
     with pytest.raises(MetastoreUnavailable, match="did not answer"):
-        async with postgres.transaction() as tx:
+        async with server.transaction() as tx:
             await tx.execute("INSERT INTO note VALUES (1, '')")
-            await terminate_others(postgres)
+            await terminate_others(server)
             await tx.execute(say("INSERT INTO note VALUES (2, '')"))
 
-    assert await postgres.retrying(lambda: count(postgres)) == 0
+    assert await server.retrying(lambda: count(server)) == 0
+
+
+async def test_an_error_of_a_statement_tells_none_of_its_values(metastore: Metastore, say: Say) -> None:
+    with pytest.raises(DBAPIError, match="no_such_table") as raised:
+        async with metastore.transaction() as tx:
+            await tx.execute(say("SELECT id FROM no_such_table WHERE id = :value"), {"value": "hunter2"})
+
+    assert "hunter2" not in str(raised.value)
 
 
 @pytest.fixture
-async def wire(postgres_server: PostgresServer) -> AsyncIterator[TcpProxy]:
-    """A wire to the PostgreSQL server that can be cut."""
-    parts = urlsplit(postgres_server.url)
-    async with TcpProxy(str(parts.hostname), parts.port or 5432) as proxy:
+async def wire(server_url: str) -> AsyncIterator[TcpProxy]:
+    """A wire to the server that can be cut."""
+    parts = urlsplit(server_url)
+    async with TcpProxy(str(parts.hostname), parts.port or (3306 if parts.scheme == "mysql" else 5432)) as proxy:
         yield proxy
 
 
@@ -241,8 +264,8 @@ def through(wire: TcpProxy, url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{who}@127.0.0.1:{wire.port}"))
 
 
-async def test_a_cut_wire_is_unavailable_and_heals_by_itself(wire: TcpProxy, postgres_url: str) -> None:
-    async with with_table(Metastore(through(wire, postgres_url), pool_size=2)) as metastore:
+async def test_a_cut_wire_is_unavailable_and_heals_by_itself(wire: TcpProxy, server_url: str) -> None:
+    async with with_table(Metastore(through(wire, server_url), pool_size=2)) as metastore:
         with pytest.raises(MetastoreUnavailable):
             async with metastore.transaction() as tx:
                 await tx.execute("INSERT INTO note VALUES (1, '')")
@@ -256,8 +279,8 @@ async def test_a_cut_wire_is_unavailable_and_heals_by_itself(wire: TcpProxy, pos
         assert await metastore.retrying(lambda: count(metastore)) == 0
 
 
-async def test_a_wire_cut_at_the_commit_is_unavailable(wire: TcpProxy, postgres_url: str) -> None:
-    async with with_table(Metastore(through(wire, postgres_url), pool_size=2)) as metastore:
+async def test_a_wire_cut_at_the_commit_is_unavailable(wire: TcpProxy, server_url: str) -> None:
+    async with with_table(Metastore(through(wire, server_url), pool_size=2)) as metastore:
         with pytest.raises(MetastoreUnavailable):
             async with metastore.transaction() as tx:
                 await tx.execute("INSERT INTO note VALUES (1, '')")
@@ -265,11 +288,11 @@ async def test_a_wire_cut_at_the_commit_is_unavailable(wire: TcpProxy, postgres_
 
 
 async def test_a_server_that_says_nothing_any_more_holds_nobody_for_ever(
-    wire: TcpProxy, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    wire: TcpProxy, server_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flowd.db.engine.STATEMENT_SECONDS", 0.3)
-    async with with_table(Metastore(through(wire, postgres_url), pool_size=1)) as metastore:
-        async with asyncio.timeout(20):
+    async with with_table(Metastore(through(wire, server_url), pool_size=1)) as metastore:
+        async with asyncio.timeout(120):
             with pytest.raises(MetastoreUnavailable):
                 async with metastore.transaction() as tx:
                     await tx.execute("INSERT INTO note VALUES (1, '')")
@@ -280,22 +303,36 @@ async def test_a_server_that_says_nothing_any_more_holds_nobody_for_ever(
         assert await count(metastore) == 0
 
 
-async def terminate_others(metastore: Metastore) -> None:
-    async with metastore.transaction() as tx:
-        await tx.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+async def test_nor_does_one_that_stops_reading_in_the_middle_of_a_long_statement(
+    wire: TcpProxy, server_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowd.db.engine.STATEMENT_SECONDS", 1.0)
+    more_than_the_network_takes = "x" * 15_000_000
+    async with with_table(Metastore(through(wire, server_url), pool_size=1)) as metastore:
+        await metastore.retrying(lambda: length(metastore, more_than_the_network_takes))
+        async with asyncio.timeout(120):
+            with pytest.raises(MetastoreUnavailable):
+                async with metastore.transaction() as tx:
+                    wire.blackhole()
+                    await tx.execute("SELECT LENGTH(:value)", {"value": more_than_the_network_takes})
+        await wire.heal()
+
+        assert await count(metastore) == 0
 
 
-async def test_the_loser_of_a_deadlock_may_try_again(postgres: Metastore) -> None:
-    await write(postgres, 1)
-    await write(postgres, 2)
+async def length(metastore: Metastore, value: str) -> int:
+    async with metastore.reading() as tx:
+        return int((await tx.execute("SELECT LENGTH(:value)", {"value": value})).scalar_one())
+
+
+async def test_the_loser_of_a_deadlock_may_try_again(server: Metastore) -> None:
+    await write(server, 1)
+    await write(server, 2)
     both = asyncio.Barrier(2)
 
     async def lock(first: int, second: int) -> str:
         try:
-            async with postgres.transaction() as tx:
+            async with server.transaction() as tx:
                 await tx.execute("UPDATE note SET body = '' WHERE id = :key", {"key": first})
                 await both.wait()
                 await tx.execute("UPDATE note SET body = '' WHERE id = :key", {"key": second})
@@ -306,29 +343,31 @@ async def test_the_loser_of_a_deadlock_may_try_again(postgres: Metastore) -> Non
     outcomes = sorted(await asyncio.gather(lock(1, 2), lock(2, 1)))
 
     assert outcomes[0] == "committed"
-    assert "deadlock" in outcomes[1]
+    assert "deadlock" in outcomes[1].lower()
 
 
-async def test_a_lock_that_is_not_given_in_time_is_unavailable(postgres: Metastore) -> None:
-    await write(postgres, 1)
+async def test_a_lock_that_is_not_given_in_time_is_unavailable(server: Metastore) -> None:
+    await write(server, 1)
 
-    async with postgres.transaction() as holder:
+    async with server.transaction() as holder:
         await holder.execute("UPDATE note SET body = 'held'")
-        with pytest.raises(MetastoreUnavailable, match="lock timeout"):
-            async with postgres.transaction() as waiter:
-                await waiter.execute("SET LOCAL lock_timeout = '50ms'")
+        with pytest.raises(MetastoreUnavailable, match=r"(?i)lock.*time"):
+            async with server.transaction() as waiter:
+                await waiter.execute(
+                    "SET innodb_lock_wait_timeout = 1" if is_mysql(server) else "SET LOCAL lock_timeout = '50ms'"
+                )
                 await waiter.execute("UPDATE note SET body = 'mine'")
 
 
 async def test_a_statement_past_its_deadline_gives_up_its_connection(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch, say: Say
+    server_url: str, monkeypatch: pytest.MonkeyPatch, say: Say
 ) -> None:
-    monkeypatch.setattr("flowd.db.engine.STATEMENT_SECONDS", 0.2)
-    metastore = Metastore(postgres_url, pool_size=1)
+    monkeypatch.setattr("flowd.db.engine.STATEMENT_SECONDS", 1.0)
+    metastore = Metastore(server_url, pool_size=1)
 
-    with pytest.raises(MetastoreUnavailable, match="TimeoutError"):
+    with pytest.raises(MetastoreUnavailable, match=r"(?i)time.?out"):
         async with metastore.transaction() as tx:
-            await tx.execute(say("SELECT pg_sleep(20)"))
+            await tx.execute(say(sleep(metastore, 20)))
 
     async with metastore.reading() as tx:
         assert (await tx.execute("SELECT 1")).scalar_one() == 1
@@ -336,9 +375,17 @@ async def test_a_statement_past_its_deadline_gives_up_its_connection(
     await metastore.close()
 
 
-@pytest.mark.parametrize("name", ["flowd:hunter2@127.0.0.1:1/flowd", "nobody:hunter2@127.0.0.1:5432/no_such_database"])
-async def test_a_server_that_cannot_be_connected_to_is_named_without_its_password(name: str) -> None:
-    metastore = Metastore(f"postgresql://{name}")
+@pytest.mark.parametrize(
+    ("scheme", "name"),
+    [
+        ("postgresql", "flowd:hunter2@127.0.0.1:1/flowd"),
+        ("postgresql", "nobody:hunter2@127.0.0.1:5432/no_such_database"),
+        ("mysql", "flowd:hunter2@127.0.0.1:1/flowd"),
+        ("mysql", "nobody:hunter2@127.0.0.1:3306/no_such_database"),
+    ],
+)
+async def test_a_server_that_cannot_be_connected_to_is_named_without_its_password(scheme: str, name: str) -> None:
+    metastore = Metastore(f"{scheme}://{name}")
 
     with pytest.raises(MetastoreUnavailable) as raised:
         await write(metastore, 1)

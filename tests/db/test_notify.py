@@ -37,7 +37,7 @@ def metastore(open_postgres_site: OpenSite) -> Metastore:
 
 async def collect(notes: AsyncIterator[frozenset[str]], wanted: set[str]) -> set[str]:
     found: set[str] = set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         while not wanted <= found:
             found |= await anext(notes)
     return found - {"are you there"}
@@ -92,7 +92,7 @@ async def test_a_lost_connection_is_opened_again(metastore: Metastore, monkeypat
                 " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
             )
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(120):
             await heard(wakeups, notes, "again")
 
 

@@ -1,24 +1,10 @@
 """Pools: making, changing and deleting them."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from flowd.db.dialect import Kind
 from flowd.db.metastore import Metastore
 from flowd.db.pools import Pool, Pools
 from flowd.domain.errors import Conflict, InvalidInput, NotFound
-from tests.support.migrated_metastore import migrated_metastore
-from tests.support.services import PostgresServer
-
-
-@pytest.fixture(params=[Kind.SQLITE, Kind.POSTGRESQL])
-async def metastore(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
-) -> AsyncIterator[Metastore]:
-    async with migrated_metastore(request.param, tmp_path, postgres_server) as metastore:
-        yield metastore
 
 
 async def test_a_pool_is_made_changed_and_deleted(metastore: Metastore) -> None:

@@ -2,19 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select
 
-from flowd.db.dialect import Kind
 from flowd.db.metastore import Metastore
 from flowd.db.moments import to_db
 from flowd.db.retention import Deleted, count_finished_runs, delete_finished_runs
 from flowd.db.tables import (
+    asset_event_run,
     attempt,
     bundle,
     bundle_content,
@@ -28,19 +26,10 @@ from flowd.db.tables import (
     task_transition,
     xcom,
 )
-from tests.support.migrated_metastore import migrated_metastore
-from tests.support.services import PostgresServer
+from tests.support.ledger_fixtures import OpenSite
 
 DAY = timedelta(days=1)
-UNDER_A_RUN = (task_instance, run_transition, task_transition, attempt, rendered, xcom)
-
-
-@pytest.fixture(params=[Kind.SQLITE, Kind.POSTGRESQL])
-async def metastore(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
-) -> AsyncIterator[Metastore]:
-    async with migrated_metastore(request.param, tmp_path, postgres_server) as metastore:
-        yield metastore
+UNDER_A_RUN = (task_instance, run_transition, task_transition, attempt, rendered, xcom, asset_event_run)
 
 
 class History:
@@ -97,6 +86,7 @@ class History:
             await tx.execute(insert(attempt).values(**tried))
             await tx.execute(insert(rendered).values(instance=id_, try_number=1, fields="{}"))
             await tx.execute(insert(xcom).values(instance=id_, name="n", value="1", at=0))
+            await tx.execute(insert(asset_event_run).values(run=id_, event=1))
 
     async def column(self, column: Any) -> set[Any]:
         async with self.metastore.reading() as tx:
@@ -175,16 +165,16 @@ async def test_cleaning_again_finds_nothing(history: History) -> None:
     assert await delete_finished_runs(history.metastore, DAY) == Deleted()
 
 
-async def test_a_run_that_somebody_is_changing_stays(postgres_server: PostgresServer, tmp_path: Path) -> None:
-    async with migrated_metastore(Kind.POSTGRESQL, tmp_path, postgres_server) as metastore:
-        history = History(metastore)
-        await history.version(1, DAY, "")
-        await history.run(1, "success", 9 * DAY, version=1)
-        await history.run(2, "success", 9 * DAY, version=1)
+async def test_a_run_that_somebody_is_changing_stays(open_server_site: OpenSite) -> None:
+    metastore = open_server_site().metastore
+    history = History(metastore)
+    await history.version(1, DAY, "")
+    await history.run(1, "success", 9 * DAY, version=1)
+    await history.run(2, "success", 9 * DAY, version=1)
 
-        async with metastore.transaction() as tx:
-            await tx.execute("SELECT id FROM dag_run WHERE id = 1 FOR UPDATE")
-            deleted = await delete_finished_runs(metastore, DAY)
+    async with metastore.transaction() as tx:
+        await tx.execute("SELECT id FROM dag_run WHERE id = 1 FOR UPDATE")
+        deleted = await delete_finished_runs(metastore, DAY)
 
-        assert deleted.runs == 1
-        assert await history.column(dag_run.c.id) == {1}
+    assert deleted.runs == 1
+    assert await history.column(dag_run.c.id) == {1}

@@ -63,8 +63,8 @@ async def test_an_advance_is_read_back_as_it_was_written(site: LedgerSite) -> No
     assert await due(site, START + 9 * HOUR) == []
 
 
-async def test_a_dag_that_another_creator_holds_is_left_to_it(open_postgres_site: OpenSite) -> None:
-    site, other = open_postgres_site(), open_postgres_site()
+async def test_a_dag_that_another_creator_holds_is_left_to_it(open_server_site: OpenSite) -> None:
+    site, other = open_server_site(), open_server_site()
     await put(site, "etl")
 
     async with other.metastore.transaction() as tx:

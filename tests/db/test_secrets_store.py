@@ -1,29 +1,15 @@
 """Variables and connections, encrypted at rest."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from cryptography.fernet import Fernet
 
 from flowd.db.connection_uri import parse_uri, to_uri
-from flowd.db.dialect import Kind
 from flowd.db.metastore import Metastore
 from flowd.db.secrets_store import Connections, StoredConnection, StoredVariable, Variables
 from flowd.domain.errors import InvalidInput, NotFound
 from flowd.security.vault import Sealed, Vault
-from tests.support.migrated_metastore import migrated_metastore
-from tests.support.services import PostgresServer
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-
-
-@pytest.fixture(params=[Kind.SQLITE, Kind.POSTGRESQL])
-async def metastore(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_server: PostgresServer
-) -> AsyncIterator[Metastore]:
-    async with migrated_metastore(request.param, tmp_path, postgres_server) as metastore:
-        yield metastore
 
 
 def connection(conn_id: str = "warehouse", **changed: object) -> StoredConnection:

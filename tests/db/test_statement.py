@@ -3,7 +3,7 @@
 import pytest
 
 from flowd.db.dialect import Kind
-from flowd.db.statement import compiled
+from flowd.db.statement import as_one, compiled
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,17 @@ def test_a_missing_parameter_is_named() -> None:
 
 def test_a_text_is_compiled_once() -> None:
     assert compiled(Kind.SQLITE, "SELECT :once") is compiled(Kind.SQLITE, "SELECT :once")
+
+
+def test_changes_are_one_statement_whose_placeholders_are_numbered_through() -> None:
+    together = as_one(
+        Kind.POSTGRESQL,
+        ("UPDATE a SET x = :x WHERE y = :rows", "INSERT INTO b SELECT :rows", "DELETE FROM c WHERE z = :x OR w = :x"),
+    )
+
+    assert together.sql == (
+        "WITH c0 AS (UPDATE a SET x = $1 WHERE y = $2 RETURNING 1), c1 AS (INSERT INTO b SELECT $3 RETURNING 1),"
+        " c2 AS (DELETE FROM c WHERE z = $4 OR w = $4 RETURNING 1)"
+        " SELECT (SELECT COUNT(*) FROM c0), (SELECT COUNT(*) FROM c1), (SELECT COUNT(*) FROM c2)"
+    )
+    assert together.names == ((0, "x"), (0, "rows"), (1, "rows"), (2, "x"))

@@ -20,7 +20,7 @@ from tests.support.node_process import ADMIN_PASSWORD, SECRETS, NodeProcess, eve
 RUNNABLE = [page for page in PAGES if any(block.info == "sh run" for block in blocks(page))]
 DAGS = [block for page in PAGES for block in blocks(page) if block.info == "python dag"]
 MARK = "--- end of block {} ---"
-PAGE_SECONDS = 40
+PAGE_SECONDS = 1200
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,7 @@ def test_every_dag_in_the_documents_is_read_without_an_error(node: NodeProcess) 
     assert node.get("/api/v2/importErrors")["import_errors"] == []
 
 
+@pytest.mark.timeout(PAGE_SECONDS + 60)
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_of_a_page_do_what_it_says(page: Path, node: NodeProcess, tmp_path: Path) -> None:
     on_page = list(blocks(page))

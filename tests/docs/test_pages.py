@@ -1,5 +1,6 @@
 """What the pages point at exists, and what was read off the code is still so."""
 
+import json
 import re
 import subprocess
 import sys
@@ -73,6 +74,14 @@ def test_the_page_of_states_has_every_state_and_says_which_hold_a_slot() -> None
 
 
 def test_no_block_is_marked_in_a_way_that_no_test_knows() -> None:
-    known = {"", "sh", "sh run", "text output", "python dag", "python"}
+    known = {"", "sh", "sh run", "text output", "python dag", "python", "json"}
 
     assert [block.where for page in PAGES for block in blocks(page) if block.info not in known] == []
+
+
+def test_every_block_of_json_is_json() -> None:
+    found = [block for page in PAGES for block in blocks(page) if block.info == "json"]
+
+    assert found
+    for block in found:
+        json.loads(block.text)

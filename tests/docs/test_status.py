@@ -14,9 +14,7 @@ NOT_YET = {
         f"{HEAD}{BODY}    work.expand(item=[1, 2])\n",
         "is mapped, which this version of flowd cannot run",
     ),
-    "sensors": ("from airflow.sensors.filesystem import FileSensor\n", "flowd has no 'sensors' in airflow"),
-    "assets": ("from airflow.sdk import Asset\n", "flowd has no 'Asset' in airflow.sdk"),
-    "setup and teardown": ("from airflow.decorators import setup\n", "flowd has no 'setup' in airflow.decorators"),
+    "asset watchers": ("from airflow.sdk import AssetWatcher\n", "flowd has no 'AssetWatcher' in airflow.sdk"),
     "custom timetables": (
         "from airflow.timetables.base import Timetable\n",
         "flowd has no 'base' in airflow.timetables",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from flowd.domain.assets import AssetSpec
 from flowd.domain.dag_spec import (
     LONGEST_DURATION,
     DagSpec,
@@ -18,25 +19,28 @@ from flowd.domain.dag_spec import (
 )
 from flowd.domain.errors import InvalidDag
 from flowd.domain.retry import RetryPolicy
-from flowd.domain.task_spec import OnLost, StartMethod, TaskSpec, task_from_json, task_to_json
+from flowd.domain.task_spec import OnLost, StartMethod, TaskRole, TaskSpec, task_from_json, task_to_json
 from flowd.domain.timetable import DeltaTriggerTimetable, OnceTimetable
 from flowd.domain.trigger_rules import TriggerRule
 from flowd.domain.work import PythonWork
 from tests.support.specs import NOW, a_dag, a_task, dag_specs, task_specs
 
-PINNED_HASH = "1bc84ddbbeb13c0a362ab28075f5d4aef7253a1f276c4c9d2e0134aff1baf544"
+PINNED_HASH = "b1229fd6edb989127f10af0d4f87a0094f8db1c1d8e82b7e63c1270e9e3929ef"
 """Stored versions hold such hashes: where this must change, FORMAT must."""
 
+ORDERS = AssetSpec(name="orders", uri="s3://orders")
 DAG_CHANGES: dict[str, Any] = {
     "dag_id": "other",
     "file": "other.py",
     "timetable": OnceTimetable(),
+    "assets": ORDERS,
     "tasks": (a_task("get"), a_task("load", after=["get"])),
     "start_date": NOW,
     "end_date": NOW,
     "catchup": True,
     "max_active_runs": 1,
     "max_active_tasks": 1,
+    "max_consecutive_failed_runs": 1,
     "dagrun_timeout": timedelta(seconds=1),
     "is_paused_upon_creation": False,
     "params": {"day": {"value": 1}},
@@ -60,6 +64,10 @@ TASK_CHANGES: dict[str, Any] = {
     "max_active_tis_per_dagrun": 1,
     "on_lost": OnLost.FAIL,
     "start_method": StartMethod.SPAWN,
+    "role": TaskRole.SETUP,
+    "on_failure_fail_dagrun": True,
+    "outlets": (ORDERS,),
+    "inlets": (ORDERS,),
     "presentation": {"owner": "a"},
 }
 
@@ -116,7 +124,7 @@ def test_text_that_utf_8_cannot_hold_has_a_hash() -> None:
 def test_a_dag_of_another_form_is_refused() -> None:
     document = dag_to_json(a_dag()) | {"format": 0}
 
-    with pytest.raises(ValueError, match=r"^DAG 'etl' has form 0, wanted 1: reparse its file$"):
+    with pytest.raises(ValueError, match=r"^DAG 'etl' has form 0, wanted 2: reparse its file$"):
         dag_from_json(document)
 
 

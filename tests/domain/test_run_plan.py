@@ -1,6 +1,7 @@
 """The advance of a run: safe at every step, always comes to an end, and where the order of finishing matters."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -13,6 +14,7 @@ from flowd.domain.run_plan import News, Tally, downstream_of, step
 from flowd.domain.states import TaskState
 from flowd.domain.task_events import Cleared, Decided, Marked, Scheduled
 from flowd.domain.task_machine import transition
+from flowd.domain.task_spec import TaskRole
 from flowd.domain.trigger_rules import TriggerRule, Verdict
 from flowd.domain.work import NoWork
 from tests.support.simulated_run import Outcome, SimulatedRun
@@ -128,6 +130,23 @@ def test_every_run_comes_to_an_end_and_leaves_no_task_behind(run: SimulatedRun, 
         elif state.value != verdict.value:
             may_skip_early = run.graph.tasks[task_id].trigger_rule in ORDER_SENSITIVE and state is S.SKIPPED
             assert may_skip_early or is_skipped_by_a_branch(run, task_id)
+
+
+@given(runs(), st.data(), random_orders)
+@settings(max_examples=60, deadline=None)
+def test_a_run_with_setups_and_teardowns_comes_to_an_end_too(
+    run: SimulatedRun, data: st.DataObject, order: Random
+) -> None:
+    roles = {task_id: data.draw(st.sampled_from([TaskRole.WORK, *TaskRole])) for task_id in run.graph.tasks}
+    graph = a_graph(*(replace(task, role=roles[task.task_id]) for task in run.graph.tasks.values()))
+    run = SimulatedRun(graph, run.outcomes)
+
+    play(run, order)
+
+    assert all(state.is_finished for state in run.states.values())
+    for task_id, setups in graph.setups.items():
+        if run.instances[task_id].try_number:
+            assert all(run.state(setup) is S.SUCCESS for setup in setups.indirect)
 
 
 @given(runs(rules=set(R) - ORDER_SENSITIVE, may_branch=False), random_orders)

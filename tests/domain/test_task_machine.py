@@ -18,6 +18,7 @@ from flowd.domain.task_events import (
     Cleared,
     CompletedWithoutWork,
     Decided,
+    Deferred,
     Failed,
     Interrupted,
     Lost,
@@ -31,6 +32,7 @@ from flowd.domain.task_events import (
     Skipped,
     Succeeded,
     TaskEvent,
+    Triggered,
 )
 from flowd.domain.task_instance import TaskInstance
 from flowd.domain.task_machine import LONGEST_WAIT, MAX_LOST, transition
@@ -50,12 +52,14 @@ EDGES: list[tuple[TaskEvent, set[TaskState], TaskState]] = [
     (Decided(S.REMOVED), {S.NONE}, S.REMOVED),
     (CompletedWithoutWork(), {S.NONE}, S.SUCCESS),
     (Queued(), {S.SCHEDULED}, S.QUEUED),
-    (Claimed(1, TOKEN, "worker1", LEASE), {S.QUEUED}, S.RUNNING),
+    (Claimed(1, 0, TOKEN, "worker1", LEASE), {S.QUEUED}, S.RUNNING),
     (Succeeded(TOKEN), {S.RUNNING}, S.SUCCESS),
     (Skipped(TOKEN), {S.RUNNING}, S.SKIPPED),
     (Failed(TOKEN, WAIT), {S.RUNNING}, S.UP_FOR_RETRY),
     (Failed(TOKEN, WAIT, is_retry_allowed=False), {S.RUNNING}, S.FAILED),
     (Rescheduled(TOKEN, WAIT), {S.RUNNING}, S.UP_FOR_RESCHEDULE),
+    (Deferred(TOKEN, WAIT), {S.RUNNING}, S.DEFERRED),
+    (Triggered(1, 0), {S.DEFERRED}, S.SCHEDULED),
     (Interrupted(TOKEN), {S.RUNNING}, S.UP_FOR_RETRY),
     (Lost(TOKEN, OnLost.RETRY), {S.RUNNING}, S.UP_FOR_RETRY),
     (Lost(TOKEN, OnLost.FAIL), {S.RUNNING}, S.FAILED),
@@ -65,7 +69,7 @@ EDGES: list[tuple[TaskEvent, set[TaskState], TaskState]] = [
     (Cleared(0), set(S) - {S.RUNNING, S.RESTARTING}, S.NONE),
     (Cleared(0), {S.RUNNING, S.RESTARTING}, S.RESTARTING),
     (Released(1), {S.RESTARTING}, S.NONE),
-    *((Released(1), {state}, state) for state in FINISHED),
+    *((Released(1), {state}, state) for state in sorted(FINISHED)),
     (Marked(S.SUCCESS), set(S), S.SUCCESS),
     (Marked(S.FAILED), set(S), S.FAILED),
     (Marked(S.SKIPPED), set(S), S.SKIPPED),
@@ -78,6 +82,7 @@ REPORTS: list[ReportEvent] = [
     Skipped(TOKEN),
     Failed(TOKEN, WAIT),
     Rescheduled(TOKEN, WAIT),
+    Deferred(TOKEN, WAIT),
     Interrupted(TOKEN),
     Lost(TOKEN, OnLost.RETRY),
     Cancelled(TOKEN),
@@ -118,14 +123,14 @@ def test_a_report_with_a_stale_token_is_refused(report: ReportEvent) -> None:
 @pytest.mark.parametrize("try_number", [1, 3])
 def test_a_claim_of_another_try_is_refused(try_number: int) -> None:
     with pytest.raises(StaleClaim, match=f"^etl.load: claim of try {try_number}, but try 2 is queued$"):
-        transition(an_instance(S.QUEUED, try_number=2), Claimed(try_number, TOKEN, "worker1", LEASE), NOW)
+        transition(an_instance(S.QUEUED, try_number=2), Claimed(try_number, 0, TOKEN, "worker1", LEASE), NOW)
 
 
 def test_a_second_claim_of_the_same_try_is_refused() -> None:
-    running = transition(an_instance(S.QUEUED), Claimed(1, TOKEN, "worker1", LEASE), NOW)
+    running = transition(an_instance(S.QUEUED), Claimed(1, 0, TOKEN, "worker1", LEASE), NOW)
 
     with pytest.raises(IllegalTransition, match=r"^etl.load: claimed is for state queued; it is running$"):
-        transition(running, Claimed(1, OTHER_TOKEN, "worker2", LEASE), NOW)
+        transition(running, Claimed(1, 0, OTHER_TOKEN, "worker2", LEASE), NOW)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +147,7 @@ def test_an_outcome_that_an_event_cannot_bring_is_refused(event: TaskEvent, outc
 
 
 def test_a_claim_holds_token_worker_and_lease() -> None:
-    running = transition(an_instance(S.QUEUED), Claimed(1, TOKEN, "worker1", LEASE), NOW)
+    running = transition(an_instance(S.QUEUED), Claimed(1, 0, TOKEN, "worker1", LEASE), NOW)
 
     assert (running.token, running.worker, running.lease_until) == (TOKEN, "worker1", NOW + LEASE)
     assert running.started_at == NOW
@@ -150,7 +155,7 @@ def test_a_claim_holds_token_worker_and_lease() -> None:
 
 @pytest.mark.parametrize(
     "report",
-    [Failed(TOKEN, timedelta.max), Rescheduled(TOKEN, timedelta.max)],
+    [Failed(TOKEN, timedelta.max), Rescheduled(TOKEN, timedelta.max), Deferred(TOKEN, timedelta.max)],
     ids=lambda report: report.cause,
 )
 def test_no_wait_leads_out_of_the_calendar(report: ReportEvent) -> None:
@@ -171,17 +176,54 @@ def test_a_cleared_task_has_all_its_retries_again() -> None:
     assert tries_until_failed(cleared) == 4 + 1 + 2
 
 
-@pytest.mark.parametrize("report", [Rescheduled(TOKEN, WAIT), Interrupted(TOKEN), Lost(TOKEN, OnLost.RETRY)])
+@pytest.mark.parametrize("report", [Rescheduled(TOKEN, WAIT), Deferred(TOKEN, None)], ids=lambda one: one.cause)
+def test_a_try_that_waits_goes_on_in_another_leg_under_a_token_of_its_own(report: ReportEvent) -> None:
+    later = NOW + WAIT
+    waiting = transition(an_instance(S.RUNNING, started_at=NOW), report, later)
+    queued = transition(transition(waiting, Scheduled(), later), Queued(), later)
+
+    with pytest.raises(StaleClaim, match=r"^etl.load: claim of try 1 leg 0, but leg 1 is queued$"):
+        transition(queued, Claimed(1, 0, TOKEN, "worker1", LEASE), later)
+    again = transition(queued, Claimed(1, 1, OTHER_TOKEN, "worker2", LEASE), later)
+
+    assert (again.try_number, again.leg, again.max_tries, again.token) == (1, 1, 0, OTHER_TOKEN)
+    assert (again.started_at, again.waits_since) == (NOW, NOW)
+
+
+def test_a_retry_begins_with_the_first_leg_and_still_counts_since_when_it_waits() -> None:
+    waiting = transition(an_instance(S.RUNNING, max_tries=1, started_at=NOW), Rescheduled(TOKEN, WAIT), NOW)
+    queued = transition(transition(waiting, Scheduled(), NOW), Queued(), NOW)
+    running = transition(queued, Claimed(1, 1, TOKEN, "worker1", LEASE), NOW)
+
+    failed = transition(running, Failed(TOKEN, WAIT), NOW + WAIT)
+    retried = transition(transition(failed, Scheduled(), NOW), Queued(), NOW)
+
+    assert (retried.try_number, retried.leg, retried.waits_since) == (2, 0, NOW)
+    assert transition(retried, Cleared(0), NOW).waits_since is None
+
+
+@pytest.mark.parametrize("event", [Triggered(1, 1), Triggered(2, 0)])
+def test_a_trigger_of_another_leg_is_refused(event: Triggered) -> None:
+    with pytest.raises(StaleClaim, match=r"but try 1 leg 0 is deferred$"):
+        transition(an_instance(S.DEFERRED), event, NOW)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [Rescheduled(TOKEN, WAIT), Deferred(TOKEN, WAIT), Interrupted(TOKEN), Lost(TOKEN, OnLost.RETRY)],
+    ids=lambda one: one.cause,
+)
 def test_a_try_that_did_not_fail_uses_no_retry(report: ReportEvent) -> None:
     waiting = transition(an_instance(S.RUNNING, max_tries=1), report, NOW)
 
-    assert tries_until_failed(waiting) == 1 + 2
+    assert tries_until_failed(waiting) == waiting.max_tries + 1
+    assert waiting.max_tries - waiting.try_number == (0 if waiting.leg else 1)
 
 
 def tries_until_failed(instance: TaskInstance) -> int:
     while instance.state is not S.FAILED:
         instance = transition(transition(instance, Scheduled(), NOW), Queued(), NOW)
-        instance = transition(instance, Claimed(instance.try_number, TOKEN, "worker1", LEASE), NOW)
+        instance = transition(instance, Claimed(instance.try_number, instance.leg, TOKEN, "worker1", LEASE), NOW)
         instance = transition(instance, Failed(TOKEN, WAIT), NOW)
     return instance.try_number
 
@@ -261,7 +303,9 @@ def test_a_cleared_running_task_restarts_when_its_worker_says_that_the_old_proce
     assert (released.state, released.held_until) == (S.NONE, None)
 
 
-@pytest.mark.parametrize("event", [Scheduled(), Queued(), Claimed(1, TOKEN, "worker1", LEASE), CompletedWithoutWork()])
+@pytest.mark.parametrize(
+    "event", [Scheduled(), Queued(), Claimed(1, 0, TOKEN, "worker1", LEASE), CompletedWithoutWork()]
+)
 def test_a_restarting_task_goes_nowhere_while_its_old_process_may_live(event: TaskEvent) -> None:
     with pytest.raises(IllegalTransition, match=r"it is restarting$"):
         transition(cleared_while_running(), event, NOW)
@@ -313,7 +357,7 @@ class AnyEvents(RuleBasedStateMachine):
         self.instance = an_instance(max_tries=retries)
         self.now = NOW
         self.transitions = 0
-        self.token_of_try: dict[int, ClaimToken] = {}
+        self.token_of_leg: dict[tuple[int, int], ClaimToken] = {}
         self.living: dict[ClaimToken, tuple[int, datetime]] = {}
 
     def meet(self, event: TaskEvent) -> None:
@@ -323,7 +367,7 @@ class AnyEvents(RuleBasedStateMachine):
         except (IllegalTransition, StaleClaim):
             return
         assert after.version == before.version + 1
-        assert after.try_number == before.try_number + isinstance(event, Queued)
+        assert after.try_number == before.try_number + (isinstance(event, Queued) and not before.leg)
         assert not before.state.is_finished or isinstance(event, Cleared | Marked | Released)
         assert isinstance(event, Released) or after.needs_propagation == after.state.is_finished
         edges = {(state, target) for edge, states, target in EDGES if type(edge) is type(event) for state in states}
@@ -364,7 +408,7 @@ class AnyEvents(RuleBasedStateMachine):
 
     @rule(
         event=st.sampled_from(
-            [Scheduled(), Queued(), CompletedWithoutWork(), CancelRequested()]
+            [Scheduled(), Queued(), CompletedWithoutWork(), CancelRequested(), Triggered(1, 1), Triggered(1, 2)]
             + [Decided(state) for state in S]
             + [RunStopped(state) for state in S]
             + [Marked(state) for state in S]
@@ -399,13 +443,14 @@ class AnyEvents(RuleBasedStateMachine):
     def claim(self, try_number: int) -> None:
         token = ClaimToken(f"token {self.transitions}")
 
-        self.meet(Claimed(try_number, token, "worker1", LEASE))
+        leg = self.instance.leg
+        self.meet(Claimed(try_number, leg, token, "worker1", LEASE))
 
         if self.instance.token == token:
             assert try_number == self.instance.try_number
-            assert try_number not in self.token_of_try
+            assert (try_number, leg) not in self.token_of_leg
             assert self.processes_that_may_live() == [], "I10: a try began while an old process may live"
-            self.token_of_try[try_number] = token
+            self.token_of_leg[try_number, leg] = token
             self.living[token] = (try_number, self.now + LEASE)
 
     @precondition(lambda self: self.instance.token is not None)
@@ -421,10 +466,10 @@ class AnyEvents(RuleBasedStateMachine):
         self.meet(replace(report, token=self.instance.token))
         assert self.instance.version == version + 1
 
-    @precondition(lambda self: self.token_of_try)
+    @precondition(lambda self: self.token_of_leg)
     @rule(report=st.sampled_from(REPORTS), data=st.data())
     def a_former_holder_reports(self, report: ReportEvent, data: st.DataObject) -> None:
-        former = [token for token in self.token_of_try.values() if token != self.instance.token]
+        former = [token for token in self.token_of_leg.values() if token != self.instance.token]
         if not former:
             return
         before = self.instance
@@ -453,7 +498,8 @@ class AnyEvents(RuleBasedStateMachine):
 
     @invariant()
     def a_time_to_go_on_is_known_exactly_while_waiting(self) -> None:
-        assert (self.instance.not_before is not None) == (self.instance.state in WAITING)
+        is_timed = self.instance.state in WAITING
+        assert (self.instance.not_before is not None) == is_timed
 
     @invariant()
     def versions_are_contiguous(self) -> None:

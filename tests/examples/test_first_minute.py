@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.cluster.free_port import free_port
 from tests.examples.loading import FILES, ROOT, dag_of
-from tests.support.node_process import eventually, free_port
+from tests.support.node_process import eventually
 
 SCRIPT = ROOT / "scripts" / "first_minute"
 
@@ -66,7 +67,7 @@ def test_the_first_minute_ends_with_green_runs_and_a_login_link(
 def test_a_node_that_cannot_start_says_why_and_gives_its_exit_code(home: Path) -> None:
     environ = {**os.environ, "FLOWD_HOME": str(home), "FLOWD__WORKER__LEASE": "soon"}
 
-    ended = subprocess.run([sys.executable, SCRIPT], env=environ, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run([sys.executable, SCRIPT], env=environ, capture_output=True, text=True, timeout=300)
 
     assert ended.returncode == 78
     assert "FLOWD__WORKER__LEASE" in ended.stderr

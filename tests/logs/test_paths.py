@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowd.logs.paths import LONGEST_NAME_BYTES, log_path, quoted
@@ -14,8 +14,10 @@ names = st.text(max_size=300)
 
 def test_plain_names_are_kept_as_they_are() -> None:
     path = log_path(ROOT, "etl", "manual__2026-01-01T00:00:00+00:00", "group.load", -1, 2)
+    mapped = log_path(ROOT, "etl", "one", "load", 7, 2)
 
-    assert path == ROOT / "etl/manual__2026-01-01T00:00:00+00:00/group.load/-1/2.log"
+    assert path == ROOT / "etl/manual__2026-01-01T00:00:00+00:00/group.load~2.log"
+    assert mapped == ROOT / "etl/one/load~7~2.log"
 
 
 @pytest.mark.parametrize(
@@ -37,16 +39,28 @@ def test_names_that_mean_something_to_a_file_system_are_quoted(name: str, expect
 
 @given(names, names, names)
 def test_no_name_leads_out_of_the_folder(dag_id: str, run_id: str, task_id: str) -> None:
-    path = log_path(ROOT, dag_id, run_id, task_id, 0, 1)
+    path = log_path(ROOT, dag_id, run_id, task_id, 2**31 - 1, 2**31 - 1)
 
     assert path.is_relative_to(ROOT) and ".." not in path.parts
-    assert len(path.relative_to(ROOT).parts) == 5
+    assert len(path.relative_to(ROOT).parts) == 3
     assert all(0 < len(part.encode()) <= LONGEST_NAME_BYTES for part in path.relative_to(ROOT).parts)
 
 
 @given(names, names)
 def test_unlike_names_have_unlike_files(one: str, other: str) -> None:
     assert (quoted(one) == quoted(other)) == (one == other)
+
+
+tries = st.tuples(names, st.integers(-1, 3), st.integers(1, 3))
+
+
+@given(tries, tries)
+@example(("a~0", -1, 1), ("a", 0, 1))
+@example(("é" * 200, 1, 1), ("é" * 200, -1, 1))
+def test_unlike_tries_have_unlike_files(one: tuple[str, int, int], other: tuple[str, int, int]) -> None:
+    paths = [log_path(ROOT, "etl", "one", *identity) for identity in (one, other)]
+
+    assert (paths[0] == paths[1]) == (one == other)
 
 
 def test_names_that_differ_only_behind_what_a_file_system_takes_have_unlike_files(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ def test_a_function_with_keywords_is_given_the_whole_context() -> None:
     assert received["own"] == 1
     assert received["templates_dict"] == {"q": "manual__1"}
     assert {"ds", "ti", "params", "prev_start_date_success"} <= received.keys()
+    # Only a run of assets asks the server for its events: no server knows the question here.
+    assert received["triggering_asset_events"] == {}
 
 
 def test_what_the_server_knows_is_not_asked_for_a_function_that_does_not_name_it() -> None:

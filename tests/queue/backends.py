@@ -4,6 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
@@ -14,6 +15,8 @@ from flowd.queue.amqp.backend import AmqpQueue
 from flowd.queue.base import Delivery, Queue, Wakeups
 from flowd.queue.database import DatabaseQueue
 from flowd.queue.message import SigningKeys, read
+from flowd.queue.sqs.address import SqsAddress
+from flowd.queue.sqs.backend import SqsQueue
 from flowd.queue.wakeups import InProcessWakeups
 from tests.queue.ledger import Ledger
 
@@ -22,6 +25,9 @@ KEYS = SigningKeys.from_secrets(["the cluster's secret"])
 
 class Backend(ABC):
     """One backend under test."""
+
+    keeps_order = True
+    """Whether one queue's messages come in the order in which they were sent."""
 
     @abstractmethod
     def node(self) -> Queue:
@@ -71,15 +77,8 @@ class DatabaseBackend(Backend):
         return delivery.claimed.assignment
 
 
-class AmqpBackend(Backend):
-    """RabbitMQ, with queue names of our own."""
-
-    def __init__(self, url: str, prefix: str) -> None:
-        self.url = url
-        self.prefix = prefix
-
-    def node(self) -> Queue:
-        return AmqpQueue(self.url, KEYS, prefix=self.prefix)
+class BrokerBackend(Backend):
+    """A broker, which carries signed messages."""
 
     async def send(self, node: Queue, assignments: Sequence[Assignment]) -> Sequence[bool]:
         return await node.publish(assignments)
@@ -93,6 +92,17 @@ class AmqpBackend(Backend):
         assert isinstance(assignment, Assignment)
         return assignment
 
+
+class AmqpBackend(BrokerBackend):
+    """RabbitMQ, with queue names of our own."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        self.url = url
+        self.prefix = prefix
+
+    def node(self) -> Queue:
+        return AmqpQueue(self.url, KEYS, prefix=self.prefix)
+
     def broker_name(self, queue: str) -> str:
         """Return what the broker calls `queue`."""
         return f"{self.prefix}.tasks.{queue}"
@@ -100,8 +110,13 @@ class AmqpBackend(Backend):
     async def wait_for_consumer(self, queue: str) -> None:
         """Wait until `queue` exists and somebody consumes from it."""
         async with await aio_pika.connect(self.url) as connection:
-            while not await _has_consumer(connection, self.broker_name(queue)):  # noqa: ASYNC110 (the broker tells nobody)
+            while not await _count_consumers(connection, self.broker_name(queue)):  # noqa: ASYNC110 (the broker tells nobody)
                 await asyncio.sleep(0.02)
+
+    async def consumers(self, queue: str) -> int:
+        """Return how many consumers `queue` has."""
+        async with await aio_pika.connect(self.url) as connection:
+            return await _count_consumers(connection, self.broker_name(queue))
 
     async def delete(self, names: Iterable[str]) -> None:
         """Delete queues by the broker's names; those that do not exist are nothing to it."""
@@ -110,10 +125,27 @@ class AmqpBackend(Backend):
                 await channel.queue_delete(name)
 
 
-async def _has_consumer(connection: AbstractConnection, name: str) -> bool:
+class SqsBackend(BrokerBackend):
+    """A double of SQS, with queue names of our own."""
+
+    keeps_order = False
+
+    def __init__(self, address: SqsAddress, prefix: str) -> None:
+        self.address = address
+        self.prefix = prefix
+
+    def node(self, **changes: Any) -> SqsQueue:
+        # The double goes on with a poll whose client has left, as SQS does: what that takes is soon to be seen again.
+        short: dict[str, Any] = {"visibility": timedelta(seconds=2), "wait": timedelta(seconds=2)}
+        # On a busy machine the double takes seconds to make three queues; what is not confirmed is not sent again here.
+        patient: dict[str, Any] = {"publish_deadline": timedelta(minutes=1)}
+        return SqsQueue(self.address, KEYS, prefix=self.prefix, **(short | patient | changes))
+
+
+async def _count_consumers(connection: AbstractConnection, name: str) -> int:
     try:
         async with await connection.channel() as channel:
             queue = await channel.declare_queue(name, passive=True)
-            return bool(queue.declaration_result.consumer_count)
+            return queue.declaration_result.consumer_count or 0
     except ChannelNotFoundEntity:
-        return False
+        return 0

@@ -1,11 +1,14 @@
 """Backends for the tests of this folder."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.queue.backends import AmqpBackend, Backend, DatabaseBackend
+from flowd.queue.sqs.address import SqsAddress
+from tests.queue.backends import AmqpBackend, Backend, DatabaseBackend, SqsBackend
+from tests.support.sqs_gate import SqsGate
 from tests.support.tcp_proxy import TcpProxy
 
 QUEUES = ("default", "big", "small", "third")
@@ -19,12 +22,45 @@ async def amqp(amqp_url: str, queue_prefix: str) -> AsyncIterator[AmqpBackend]:
     await backend.delete([*map(backend.broker_name, QUEUES), f"{backend.prefix}.dead", f"{backend.prefix}.doorbell"])
 
 
-@pytest.fixture(params=["database", "amqp"])
+@pytest.fixture
+def sqs(sqs_endpoint: str, queue_prefix: str) -> SqsBackend:
+    """A double of SQS with queue names of this test's own."""
+    address = SqsAddress.parse("sqs://KEY:hunter2@", region="eu-central-1", endpoint_url=sqs_endpoint)
+    return SqsBackend(address, queue_prefix.rstrip("."))
+
+
+@pytest.fixture
+async def gate(sqs_endpoint: str) -> AsyncIterator[SqsGate]:
+    """A gate before the double of SQS."""
+    async with SqsGate(sqs_endpoint) as gate:
+        yield gate
+
+
+@pytest.fixture
+def gated(sqs: SqsBackend, gate: SqsGate) -> SqsBackend:
+    """The double of SQS behind `gate`."""
+    return SqsBackend(replace(sqs.address, endpoint_url=gate.url), sqs.prefix)
+
+
+@pytest.fixture
+async def wire(sqs_endpoint: str) -> AsyncIterator[TcpProxy]:
+    """A wire to the double of SQS that can be cut."""
+    async with TcpProxy("127.0.0.1", urlsplit(sqs_endpoint).port or 0) as wire:
+        yield wire
+
+
+@pytest.fixture
+def wired(sqs: SqsBackend, wire: TcpProxy) -> SqsBackend:
+    """The double of SQS at the other end of `wire`."""
+    return SqsBackend(replace(sqs.address, endpoint_url=f"http://127.0.0.1:{wire.port}"), sqs.prefix)
+
+
+@pytest.fixture(params=["database", "amqp", "sqs"])
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each backend in turn."""
     if request.param == "database":
         return DatabaseBackend()
-    found: AmqpBackend = request.getfixturevalue("amqp")
+    found: Backend = request.getfixturevalue(request.param)
     return found
 
 

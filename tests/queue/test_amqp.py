@@ -35,12 +35,66 @@ async def test_what_an_idle_subscriber_gets_beyond_its_one_slot_goes_to_others(a
             # Both are pushed before the first can be answered with a cancel; one of them has to be given back.
             await node.publish([assignment(1, queue="big"), assignment(2, queue="small")])
             first = await waiting
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(120):
                 second = await receive_acked(other, 1)
 
             assert sorted(amqp.numbers([*first, *second])) == [1, 2]
             for delivery in first:
                 await delivery.ack()
+
+
+async def test_a_worker_with_much_room_goes_on_listening_between_two_messages(amqp: AmqpBackend) -> None:
+    node = amqp.node()
+    async with node.open(), node.subscribe(["default", "big"]) as subscription:
+        for number in range(1, 4):
+            await node.publish([assignment(number, queue="default"), assignment(number + 10, queue="big")])
+
+            taken = await receive_acked(subscription)
+            taken += await receive_acked(subscription) if len(taken) < 2 else []
+
+            assert sorted(amqp.numbers(taken)) == [number, number + 10]
+            assert await amqp.consumers("default") == 1
+
+
+async def test_a_worker_without_room_listens_to_nothing(amqp: AmqpBackend) -> None:
+    node = amqp.node()
+    async with node.open(), node.subscribe(["default"]) as busy, node.subscribe(["default"]) as other:
+        await node.publish([assignment(number) for number in range(1, 21)])
+        taken: list[Delivery] = []
+        while len(taken) < 8:
+            taken += await receive_acked(busy, 8 - len(taken))
+
+        while len(taken) < 20:
+            async with asyncio.timeout(120):
+                taken += await receive_acked(other, 20 - len(taken))
+
+        assert sorted(amqp.numbers(taken)) == list(range(1, 21))
+
+
+async def test_what_is_not_acknowledged_keeps_nothing_else_from_coming(amqp: AmqpBackend) -> None:
+    node = amqp.node()
+    async with node.open(), node.subscribe(["default"]) as subscription:
+        await node.publish([assignment(number) for number in range(1, 9)])
+        taken: list[Delivery] = []
+
+        while len(taken) < 8:
+            async with asyncio.timeout(120):
+                taken += await subscription.receive(8)
+
+        assert sorted(amqp.numbers(taken)) == list(range(1, 9))
+
+
+async def test_a_worker_that_was_given_more_room_listens_for_more(amqp: AmqpBackend) -> None:
+    node = amqp.node()
+    async with node.open(), node.subscribe(["default"]) as subscription:
+        await node.publish([assignment(1)])
+        await receive_acked(subscription, 4)
+        assert await amqp.consumers("default") == 1
+        await node.publish([assignment(number) for number in range(2, 22)])
+
+        counts = [len(await receive_acked(subscription, 16)) for _ in range(3)]
+
+        assert max(counts) > 2
 
 
 async def test_a_dead_letter_keeps_its_body_and_the_reason(amqp: AmqpBackend) -> None:
@@ -69,7 +123,7 @@ async def test_a_message_that_kills_every_subscriber_ends_among_the_dead_letters
 
     async with await aio_pika.connect(amqp.url) as connection, await connection.channel() as channel:
         dead = await channel.get_queue(f"{amqp.prefix}.dead")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(120):
             while (buried := await dead.get(fail=False)) is None:  # noqa: ASYNC110 (the broker tells nobody)
                 await asyncio.sleep(0.02)
         assert read(buried.body, KEYS) == assignment(1)

@@ -22,6 +22,11 @@ async def take(subscription: Subscription, count: int, *, free: int = 8) -> list
     return taken
 
 
+def in_order(backend: Backend, numbers: list[int]) -> list[int]:
+    """Return `numbers` as they are, or sorted where the backend promises no order."""
+    return numbers if backend.keeps_order else sorted(numbers)
+
+
 async def wait_in_vain(subscription: Subscription) -> None:
     """Let `receive` wait on empty queues, and cancel it there."""
     with pytest.raises(TimeoutError):
@@ -48,14 +53,14 @@ async def test_publishing_nothing_confirms_nothing(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("free", [1, 2, 8])
-async def test_one_queue_keeps_its_order(backend: Backend, free: int) -> None:
+async def test_one_queue_loses_nothing_and_keeps_what_order_it_promises(backend: Backend, free: int) -> None:
     node = backend.node()
     async with node.open(), node.subscribe(["default"]) as subscription:
         await backend.send(node, assignments(20))
 
         received = await take(subscription, 20, free=free)
 
-    assert backend.numbers(received) == list(range(1, 21))
+    assert in_order(backend, backend.numbers(received)) == list(range(1, 21))
 
 
 async def test_an_acknowledged_message_never_comes_back(backend: Backend) -> None:
@@ -89,7 +94,7 @@ async def test_a_subscriber_hears_only_its_queues(backend: Backend) -> None:
         await backend.send(node, [assignment(1, queue="big"), assignment(2, queue="small"), assignment(3, queue="big")])
 
         assert backend.numbers(await take(small, 1)) == [2]
-        assert backend.numbers(await take(big, 2)) == [1, 3]
+        assert in_order(backend, backend.numbers(await take(big, 2))) == [1, 3]
 
 
 @pytest.mark.parametrize("free", [1, 8])
@@ -132,8 +137,8 @@ async def test_a_saturated_subscriber_holds_no_message_hostage(backend: Backend,
             await delivery.ack()
         rest += await take(idle, 1)
 
-    assert backend.numbers(held) == list(range(1, free + 1))
-    assert backend.numbers(rest) == list(range(free + 1, free + 5))
+    numbers = in_order(backend, backend.numbers([*held, *rest]))
+    assert numbers == list(range(1, free + 5))
 
 
 async def test_an_idle_subscriber_of_two_queues_with_one_slot_takes_one_message(backend: Backend) -> None:
@@ -197,7 +202,8 @@ async def test_a_dead_letter_is_never_delivered_again(backend: Backend) -> None:
             await backend.send(node, assignments(2))
             (poison,) = await subscription.receive(1)
             await poison.dead_letter("no such format")
-            assert backend.numbers(await take(subscription, 1)) == [2]
+            received = [poison, *await take(subscription, 1)]
+            assert in_order(backend, backend.numbers(received)) == [1, 2]
 
         async with node.subscribe(["default"]) as subscription:
             await backend.send(node, [assignment(3)])
@@ -210,7 +216,7 @@ async def test_a_receive_cancelled_while_it_waits_leaves_the_next_one_whole(back
         await wait_in_vain(subscription)
         await backend.send(node, assignments(2))
 
-        assert backend.numbers(await take(subscription, 2)) == [1, 2]
+        assert in_order(backend, backend.numbers(await take(subscription, 2))) == [1, 2]
 
 
 async def test_receives_cancelled_at_any_moment_lose_nothing(backend: Backend) -> None:

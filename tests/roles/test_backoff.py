@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from flowd.domain.errors import MetastoreUnavailable, QueueUnavailable
 from flowd.roles import backoff
@@ -41,6 +42,38 @@ async def test_it_begins_anew_when_it_went_well(pauses: list[float]) -> None:
     await pausing.pause()
 
     assert pauses[-1] <= FIRST_SECONDS
+
+
+async def test_a_long_outage_is_told_at_once_then_seldom_and_so_is_its_end(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pausing = Backoff()
+
+    with capture_logs() as logs:
+        pausing.reset()
+        for _ in range(50):
+            pausing.tell("Agent", MetastoreUnavailable("away"))
+            await pausing.pause()
+        monkeypatch.setattr(backoff, "REMINDER_SECONDS", 0.0)
+        pausing.tell("Agent", MetastoreUnavailable("away"))
+        pausing.reset()
+        pausing.reset()
+
+    told = [(entry["log_level"], entry["event"], entry["agent"]) for entry in logs if entry["log_level"] != "debug"]
+    waits, is_back = ("warning", "waiting for a backend", "Agent"), ("info", "the backend is back", "Agent")
+    assert told == [waits, waits, is_back]
+    assert len(logs) == 52, "what is not told is there for debugging"
+
+
+async def test_the_next_outage_is_told_at_once_again() -> None:
+    pausing = Backoff()
+
+    with capture_logs() as logs:
+        for _ in range(2):
+            pausing.tell("Agent", MetastoreUnavailable("away"))
+            pausing.reset()
+
+    assert [entry["log_level"] for entry in logs] == ["warning", "info", "warning", "info"]
 
 
 async def test_patience_asks_until_the_backend_is_back(pauses: list[float]) -> None:

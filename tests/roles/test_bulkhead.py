@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
 from flowd.domain.errors import QueueUnavailable
 from flowd.roles.bulkhead import one_by_one_in_trouble
@@ -20,12 +21,13 @@ async def test_what_is_well_is_done_at_once() -> None:
     assert await one_by_one_in_trouble("Divider", [1, 2], divide, names=named) == [[1.0, 0.5]]
 
 
-async def test_one_that_fails_is_left_out_and_named(capsys: pytest.CaptureFixture[str]) -> None:
-    answers = await one_by_one_in_trouble("Divider", [1, 0, 2], divide, names=named)
+async def test_one_that_fails_is_left_out_and_named() -> None:
+    with capture_logs() as events:
+        answers = await one_by_one_in_trouble("Divider", [1, 0, 2], divide, names=named)
 
     assert answers == [[1.0], [0.5]]
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "left out" in line]
-    assert "Divider" in line and "number" in line and "0" in line
+    (left_out,) = [event for event in events if event["event"] == "left out"]
+    assert (left_out["agent"], left_out["number"]) == ("Divider", 0)
 
 
 async def test_a_backend_that_is_away_is_no_items_fault() -> None:

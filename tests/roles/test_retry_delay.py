@@ -30,5 +30,5 @@ def test_it_doubles_with_each_failure(try_number: int, most: int) -> None:
 
 
 def test_tries_that_were_given_back_make_it_no_longer() -> None:
-    # Nine tries were lost or rescheduled, each of which raised max_tries: the tenth is the first to fail.
+    # Nine tries were lost or interrupted, each of which raised max_tries: the tenth is the first to fail.
     assert MINUTE <= retry_after(GROWING, ONE, 10, 5 + 9) < 2 * MINUTE

@@ -1,10 +1,11 @@
 """Templates: the usual context, files, containers, native objects, and errors that name task and field."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 
 from flowd import DAG, BaseOperator, literal
@@ -77,10 +78,23 @@ def render(value: Any, *, run: RunContext = RUN, task: dict[str, Any] | None = N
         ("{{ macros.ds_add(ds, 2) }} {{ macros.ds_format(ds, '%Y-%m-%d', '%d.%m.%y') }}", "2026-02-02 31.01.26"),
         ("{{ macros.dateutil.parser.parse('2026-02-03').day }}", "3"),
         ("{{ prev_data_interval_end_success | ds }} {{ prev_start_date_success }}", "2026-01-30 None"),
+        ("{{ latest_date }} {{ end_date }} {{ END_DATE }}", "2026-01-31 2026-01-31 2026-01-31"),
     ],
 )
 def test_the_usual_context(server: TaskServer, template: str, rendered: str) -> None:
     assert render(template) == rendered
+
+
+def test_the_previous_date_is_that_of_the_schedule_and_of_a_manual_run_its_own(server: TaskServer) -> None:
+    template = "{{ prev_ds }} {{ prev_ds_nodash }} {{ prev_execution_date | ts }}"
+    manual = RunContext(run_type=RunType.MANUAL, run_after=DAY, logical_date=DAY)
+    undated = RunContext(run_type=RunType.MANUAL, run_after=DAY)
+
+    assert render(template, schedule="30 6 * * *") == "2026-01-30 20260130 2026-01-30T06:30:00+00:00"
+    assert render(template, schedule="30 6 * * *", run=manual) == "2026-01-31 20260131 2026-01-31T06:30:00+00:00"
+    assert render("{{ prev_ds }}", schedule=timedelta(hours=12)) == "2026-01-30"
+    assert render("{{ prev_ds }}", schedule="@once") == "2026-01-31"
+    assert render("{{ prev_ds }} {{ prev_execution_date }}", run=undated) == "None None"
 
 
 def test_what_the_server_knows_is_asked_for_only_when_it_is_used(server: TaskServer) -> None:
@@ -109,6 +123,20 @@ def test_objects_with_template_fields_are_rendered_in_place(server: TaskServer) 
         text = "select '{{ ds }}'"
 
     assert render([Query()])[0].text == "select '2026-01-31'"
+
+
+@pytest.mark.parametrize("text", ["", "as it stands", "one newline goes\n", "dos\r\nlines", "two go not\n\n", "{ no }"])
+def test_text_without_a_template_is_what_jinja_makes_of_it(text: str, server: TaskServer) -> None:
+    by_jinja = jinja2.Environment().from_string(text).render()
+
+    assert render(text) == by_jinja
+
+
+def test_text_that_options_make_a_template_is_rendered(server: TaskServer) -> None:
+    assert render(
+        "<< ds >>", jinja_environment_kwargs={"variable_start_string": "<<", "variable_end_string": ">>"}
+    ) == ("2026-01-31")
+    assert render("41", render_template_as_native_obj=True) == 41
 
 
 def test_native_rendering_gives_objects(server: TaskServer) -> None:

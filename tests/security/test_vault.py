@@ -23,7 +23,9 @@ def test_a_rotated_text_needs_the_new_key_only() -> None:
     assert Vault([NEW]).decrypt(Vault([NEW, OLD]).rotate(sealed, "x"), "x") == "text"
 
 
-@pytest.mark.parametrize("sealed", [Vault([OLD]).encrypt("text"), "damaged", ""])
+@pytest.mark.parametrize(
+    "sealed", [Vault([OLD]).encrypt("text"), "damaged", ""], ids=["of another key", "damaged", "empty"]
+)
 def test_what_no_key_opens_is_named_with_advice(sealed: str) -> None:
     for action in (Vault([NEW]).decrypt, Vault([NEW]).rotate):
         with pytest.raises(Sealed, match=r"variable 'x' was encrypted with a key .* FLOWD__SECURITY__FERNET_KEY"):

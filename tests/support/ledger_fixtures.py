@@ -1,4 +1,4 @@
-"""Fixtures for what stands on the ledger: sites on SQLite and PostgreSQL, each with an empty metastore to itself."""
+"""Fixtures for what stands on the ledger: sites on each database, each with an empty metastore to itself."""
 
 import asyncio
 import shutil
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -15,10 +16,22 @@ from flowd.db.metastore import Metastore
 from flowd.db.migrate import upgrade
 from flowd.db.tables import metadata, pool
 from tests.support.ledger_site import LedgerSite
-from tests.support.services import PostgresServer
+from tests.support.services import MariadbServer, PostgresServer
 
 OpenSite = Callable[..., LedgerSite]
 """`open_site(**fields)`: another node on the same metastore, with connections of its own."""
+
+
+_URLS = {
+    Kind.SQLITE: "sqlite_url",
+    Kind.POSTGRESQL: "migrated_postgres_url",
+    Kind.MYSQL: "migrated_mariadb_url",
+}
+_EMPTYING = (
+    *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables) if table is not pool),
+    "DELETE FROM pool WHERE name <> 'default_pool'",
+    "UPDATE pool SET slots = 128, include_deferred = FALSE",
+)
 
 
 async def _migrate(url: str) -> None:
@@ -48,6 +61,19 @@ def migrated_database(postgres_server: PostgresServer) -> Iterator[str]:
             runner.run(database.__aexit__(None, None, None))
 
 
+@pytest.fixture(scope="session")
+def migrated_mariadb_database(mariadb_server: MariadbServer) -> Iterator[str]:
+    """The URL of a MariaDB database with this version's schema, which the tests of a session share in turn."""
+    with asyncio.Runner() as runner:
+        database = mariadb_server.database()
+        url = runner.run(database.__aenter__())
+        try:
+            runner.run(_migrate(url))
+            yield url
+        finally:
+            runner.run(database.__aexit__(None, None, None))
+
+
 @pytest.fixture
 def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
     """The URL of an SQLite metastore of one's own."""
@@ -61,21 +87,40 @@ async def migrated_postgres_url(migrated_database: str) -> AsyncIterator[str]:
     yield migrated_database
     connection = await asyncpg.connect(migrated_database)
     try:
-        for table in reversed(metadata.sorted_tables):
-            if table is not pool:
-                await connection.execute(f"DELETE FROM {table.name}")
-        await connection.execute("DELETE FROM pool WHERE name <> 'default_pool'")
-        await connection.execute("UPDATE pool SET slots = 128")
+        for statement in _EMPTYING:
+            await connection.execute(statement)
     finally:
         await connection.close()
 
 
-@pytest.fixture(params=[Kind.SQLITE, Kind.POSTGRESQL])
+@pytest.fixture
+async def migrated_mariadb_url(migrated_mariadb_database: str, mariadb_server: MariadbServer) -> AsyncIterator[str]:
+    """The URL of an empty MariaDB metastore, emptied afterwards."""
+    yield migrated_mariadb_database
+    await mariadb_server.execute(*_EMPTYING, database=urlsplit(migrated_mariadb_database).path.lstrip("/"))
+
+
+@pytest.fixture(params=list(Kind))
 def metastore_url(request: pytest.FixtureRequest) -> str:
     """The URL of a metastore of one's own, on each database in turn."""
-    name = "sqlite_url" if request.param is Kind.SQLITE else "migrated_postgres_url"
-    url: str = request.getfixturevalue(name)
+    url: str = request.getfixturevalue(_URLS[request.param])
     return url
+
+
+@pytest.fixture
+async def metastore(metastore_url: str) -> AsyncIterator[Metastore]:
+    """An empty metastore, on each database in turn; at the end no connection may be left out."""
+    metastore = Metastore(metastore_url, pool_size=4)
+    yield metastore
+    await _close(metastore)
+
+
+@pytest.fixture
+async def sqlite_metastore(sqlite_url: str) -> AsyncIterator[Metastore]:
+    """The same on SQLite only."""
+    metastore = Metastore(sqlite_url)
+    yield metastore
+    await _close(metastore)
 
 
 @pytest.fixture
@@ -89,6 +134,20 @@ async def open_site(metastore_url: str) -> AsyncIterator[OpenSite]:
 async def open_postgres_site(migrated_postgres_url: str) -> AsyncIterator[OpenSite]:
     """The same on PostgreSQL only: for races, which SQLite's one writer does not know."""
     async with _sites(migrated_postgres_url) as opened:
+        yield opened
+
+
+@pytest.fixture(params=[Kind.POSTGRESQL, Kind.MYSQL])
+def migrated_server_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty metastore on each server in turn."""
+    url: str = request.getfixturevalue(_URLS[request.param])
+    return url
+
+
+@pytest.fixture
+async def open_server_site(migrated_server_url: str) -> AsyncIterator[OpenSite]:
+    """Opens sites on each server: for races, which SQLite's one writer does not know."""
+    async with _sites(migrated_server_url) as opened:
         yield opened
 
 

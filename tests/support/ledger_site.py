@@ -25,6 +25,8 @@ from flowd.queue.base import Claimed, Queue
 from flowd.queue.database import DatabaseQueue
 from flowd.queue.wakeups import InProcessWakeups
 from flowd.roles.loop import Bell
+from flowd.roles.scheduler.asset_run_creator import AssetRunCreator
+from flowd.roles.scheduler.dispatch_recorder import DispatchRecorder
 from flowd.roles.scheduler.dispatcher import Dispatcher
 from flowd.roles.scheduler.redeliverer import Redeliverer
 from flowd.roles.scheduler.run_advancer import RunAdvancer
@@ -64,10 +66,13 @@ class LedgerSite:
     catchup_limit: int = 10
     graphs: Graphs = field(default_factory=Graphs)
     scheduled: Bell = field(default_factory=Bell)
+    asset_news: Bell = field(default_factory=Bell)
     queue: Queue = field(init=False)
     backends: Backends = field(init=False)
     advancer: RunAdvancer = field(init=False)
     creator: RunCreator = field(init=False)
+    asset_creator: AssetRunCreator = field(init=False)
+    recorder: DispatchRecorder = field(init=False)
     dispatcher: Dispatcher = field(init=False)
     redeliverer: Redeliverer = field(init=False)
     wait_ender: WaitEnder = field(init=False)
@@ -80,11 +85,17 @@ class LedgerSite:
         store, graphs = self.metastore, self.graphs
         self.backends = Backends(metastore=store, graphs=graphs, queue=self.queue, clock=SystemClock())
         ended = Bell()
-        self.advancer = RunAdvancer(store, graphs, POLL, scheduled=self.scheduled, ended=ended, callbacks_due=Bell())
+        self.advancer = RunAdvancer(
+            store, graphs, POLL, scheduled=self.scheduled, ended=ended, callbacks_due=Bell(), asset_news=self.asset_news
+        )
         self.creator = RunCreator(
             store, graphs, POLL, catchup_limit=self.catchup_limit, advancer=self.advancer, ended=ended
         )
-        self.dispatcher = Dispatcher(store, graphs, self.queue, POLL, scheduled=self.scheduled)
+        self.asset_creator = AssetRunCreator(store, graphs, POLL, advancer=self.advancer, news=self.asset_news)
+        self.recorder = DispatchRecorder(store, POLL, hold=timedelta(0))
+        self.dispatcher = Dispatcher(
+            store, graphs, self.queue, POLL, scheduled=self.scheduled, confirmed=self.recorder.note
+        )
         self.redeliverer = Redeliverer(store, graphs, self.queue, POLL)
         self.wait_ender = WaitEnder(store, POLL, scheduled=self.scheduled, news=self.advancer.ring)
 
@@ -119,6 +130,7 @@ class LedgerSite:
         await self.advance()
         while await self.dispatcher.step():
             await self.advance()
+        await self.recorder.step()
 
     async def begin(self, *specs: DagSpec, **fields: Any) -> DagRun:
         """Write these DAGs, trigger the first and dispatch what is ready."""

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,18 +13,22 @@ from typing import Any, TypeVar
 
 import httpx
 
+from bench.cluster.free_port import free_port
+
 ADMIN_PASSWORD = "an-admin-password"
 SECRETS = {
     "FLOWD__SECURITY__SECRET_KEY": "acceptance-secret-key-0123456789abcdef",
     "FLOWD__SECURITY__FERNET_KEY": "YWNjZXB0YW5jZS1mZXJuZXQta2V5LTAxMjM0NTY3ODk=",
     "FLOWD__SECURITY__ADMIN_PASSWORD": ADMIN_PASSWORD,
 }
-READY_SECONDS = 30.0
+READY_SECONDS = 300.0
+SEEN_SECONDS = 300.0
+"""Far longer than anything takes: what waits so long in vain has failed, and not only met a busy machine."""
 
 Seen = TypeVar("Seen")
 
 
-def eventually(look: Callable[[], Seen], what: str, seconds: float = 30.0) -> Seen:
+def eventually(look: Callable[[], Seen], what: str, seconds: float = SEEN_SECONDS) -> Seen:
     """Return what `look` sees in other processes once that is true; fail with `what` it waited for in vain."""
     deadline = time.monotonic() + seconds
     while True:
@@ -36,13 +39,6 @@ def eventually(look: Callable[[], Seen], what: str, seconds: float = 30.0) -> Se
         time.sleep(0.05)
 
 
-def free_port() -> int:
-    """Return a port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass(slots=True, kw_only=True)
 class NodeProcess:
     """One node. Its output goes to `home/node.log`; it is killed, with its tasks, at the end of the test."""
@@ -51,8 +47,11 @@ class NodeProcess:
     roles: str
     environ: Mapping[str, str]
     port: int = field(default_factory=free_port)
+    module: str = "flowd.cli"
+    """What is run with `run --roles …`: flowd's command line, or a launcher that goes on with it."""
     process: "subprocess.Popen[bytes] | None" = None
     token: str | None = None
+    _times_ready: int = 0
 
     @property
     def url(self) -> str:
@@ -66,31 +65,45 @@ class NodeProcess:
 
     def start(self) -> "NodeProcess":
         """Start the process and return when it says that it is ready."""
+        return self.launch().await_ready()
+
+    def launch(self) -> "NodeProcess":
+        """Start the process."""
         self.home.mkdir(parents=True, exist_ok=True)
-        before = self.log.count('"event": "ready"') if (self.home / "node.log").exists() else 0
+        self._times_ready = self._count_ready()
         with open(self.home / "node.log", "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "flowd.cli", "run", "--roles", self.roles, "--port", str(self.port)],
+                [sys.executable, "-m", self.module, "run", "--roles", self.roles, "--port", str(self.port)],
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+        return self
+
+    def await_ready(self, seconds: float = READY_SECONDS) -> "NodeProcess":
+        """Return when the process that was launched says that it is ready."""
         process = self.process
+        assert process is not None
         eventually(
-            lambda: self.log.count('"event": "ready"') > before or process.poll() is not None,
+            lambda: self._count_ready() > self._times_ready or process.poll() is not None,
             f"a ready node in {self.home}; it said:\n{self.log[-3000:]}",
-            READY_SECONDS,
+            seconds,
         )
         assert process.poll() is None, f"the node ended at once with {process.returncode}:\n{self.log[-3000:]}"
         return self
+
+    @property
+    def is_running(self) -> bool:
+        """True from its start until its process has ended."""
+        return self.process is not None and self.process.poll() is None
 
     def kill(self) -> None:
         """SIGKILL the node: it has no last word."""
         self._signal(signal.SIGKILL)
 
-    def stop(self, seconds: float = 60.0) -> int:
+    def stop(self, seconds: float = SEEN_SECONDS) -> int:
         """SIGTERM the node and return its exit code, once it has drained."""
         assert self.process is not None
         self.process.terminate()
@@ -105,11 +118,11 @@ class NodeProcess:
         """Ask the API as the admin."""
         if self.token is None:
             login = {"username": "admin", "password": ADMIN_PASSWORD}
-            answer = httpx.post(f"{self.url}/auth/token", json=login, timeout=30)
+            answer = httpx.post(f"{self.url}/auth/token", json=login, timeout=SEEN_SECONDS)
             assert answer.status_code == 201, answer.text
             self.token = answer.json()["access_token"]
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
-        return httpx.request(method, f"{self.url}{path}", headers=headers, timeout=30, **options)
+        return httpx.request(method, f"{self.url}{path}", headers=headers, timeout=SEEN_SECONDS, **options)
 
     def get(self, path: str, **params: Any) -> Any:
         """Return the JSON answer to a GET that succeeds."""
@@ -131,6 +144,9 @@ class NodeProcess:
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run."""
         return str(self.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def _count_ready(self) -> int:
+        return self.log.count('"event": "ready"') if (self.home / "node.log").exists() else 0
 
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None

@@ -2,15 +2,22 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
+from flowd.db.dialect import Kind
 from flowd.db.metastore import Metastore
+from flowd.db.rows import Row
 from flowd.db.transaction import Transaction
 
+_EXPLAIN = {
+    Kind.SQLITE: "EXPLAIN QUERY PLAN ",
+    Kind.POSTGRESQL: "EXPLAIN (FORMAT JSON) ",
+    Kind.MYSQL: "EXPLAIN ",
+}
 _SQLITE_STEP = re.compile(r"^(SCAN|SEARCH) (\w+)(?: USING (?:COVERING )?(?:INDEX (\w+)|INTEGER PRIMARY KEY))?")
 
 
@@ -47,15 +54,27 @@ def recorded(tables: Collection[str]) -> Iterator[list[Statement]]:
 
 async def accesses(metastore: Metastore, statement: Statement, tables: Collection[str]) -> list[Access]:
     """Return how the plan of a statement reads these tables."""
-    explain = "EXPLAIN QUERY PLAN " if metastore.is_embedded else "EXPLAIN (FORMAT JSON) "
     async with metastore.transaction() as tx:
-        rows = [tuple(row) for row in await tx.execute(explain + statement.text, statement.parameters)]
-    if metastore.is_embedded:
-        found = list(_of_sqlite([str(row[-1]) for row in rows], statement.text))
-    else:
-        plan = rows[0][0] if isinstance(rows[0][0], list) else json.loads(rows[0][0])
-        found = list(_of_postgresql(plan[0]["Plan"]))
+        rows = await tx.execute(_EXPLAIN[metastore.dialect.kind] + statement.text, statement.parameters)
+    match metastore.dialect.kind:
+        case Kind.SQLITE:
+            found = list(_of_sqlite([str(row[-1]) for row in rows], statement.text))
+        case Kind.POSTGRESQL:
+            plan = rows.scalar_one()
+            found = list(_of_postgresql((plan if isinstance(plan, list) else json.loads(plan))[0]["Plan"]))
+        case Kind.MYSQL:
+            found = list(_of_mysql(rows.mappings(), statement.text))
     return [access for access in found if access.table in tables]
+
+
+def _of_mysql(steps: Iterable[Row], text: str) -> Iterator[Access]:
+    for step in steps:
+        name, way, index = step["table"], step["type"], step["key"]
+        if name is None or way in (None, "system"):
+            continue  # no table, or one that is proven to hold nothing of interest
+        aliased = re.search(rf"\b(?:FROM|JOIN|UPDATE) (\w+)(?: AS)? {name}\b", text)
+        # "index" reads the whole of one, in its order; "a|b" reads a, less what b says is none of it.
+        yield Access(aliased[1] if aliased else name, None if way in ("ALL", "index") else index.partition("|")[0])
 
 
 def _of_postgresql(node: dict[str, Any], bitmap_of: str = "") -> Iterator[Access]:

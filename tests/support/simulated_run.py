@@ -7,12 +7,12 @@ from typing import Any
 
 from flowd.domain.graph import Graph
 from flowd.domain.ids import ClaimToken, InstanceKey, TaskId
-from flowd.domain.run_plan import News, Standing, Step, Tally, counts_of, downstream_of, recount, step
+from flowd.domain.run_plan import News, Standing, Step, Tally, downstream_of, recount, setups_of, step, verdict_of
 from flowd.domain.states import TaskState
 from flowd.domain.task_events import Claimed, Failed, Queued, ReportEvent, Scheduled, Skipped, Succeeded
 from flowd.domain.task_instance import TaskInstance
 from flowd.domain.task_machine import transition
-from flowd.domain.trigger_rules import Verdict, evaluate
+from flowd.domain.trigger_rules import Verdict
 from tests.support.specs import LEASE, NOW, an_instance
 
 _RETRY_AFTER = timedelta(minutes=5)
@@ -78,7 +78,9 @@ class SimulatedRun:
         self.instances[task_id] = transition(self.instances[task_id], Queued(), NOW)
         try_number = self.instances[task_id].try_number
         token = ClaimToken(f"{task_id} {try_number}")
-        self.instances[task_id] = transition(self.instances[task_id], Claimed(try_number, token, "worker1", LEASE), NOW)
+        self.instances[task_id] = transition(
+            self.instances[task_id], Claimed(try_number, 0, token, "worker1", LEASE), NOW
+        )
         self.instances[task_id] = transition(self.instances[task_id], self._report(task_id, try_number, token), NOW)
 
     def finish(self, *task_ids: str) -> None:
@@ -96,7 +98,9 @@ class SimulatedRun:
     def tell(self, task_ids: Sequence[TaskId]) -> Step:
         """Tell the downstreams of tasks that have ended, in one step."""
         news = [self._news(task_id) for task_id in task_ids]
-        taken = step(self.graph, news, self.standings(downstream_of(self.graph, news)), held=self.held)
+        touched = downstream_of(self.graph, news)
+        setup_states = self.setup_states(touched, telling=task_ids)
+        taken = step(self.graph, news, self.standings(touched), held=self.held, setup_states=setup_states)
         for task_id in task_ids:
             self.replace(task_id, needs_propagation=False)
         self._apply(taken)
@@ -117,7 +121,15 @@ class SimulatedRun:
         """Return what the plan would do with tasks for which there is no news."""
         tasks = list(task_ids)
         standings = self.standings(tasks)
-        return step(self.graph, [], standings, held=self.held, revisit=tasks, decided_against=self.decided_against())
+        return step(
+            self.graph,
+            [],
+            standings,
+            held=self.held,
+            revisit=tasks,
+            decided_against=self.decided_against(),
+            setup_states=self.setup_states(tasks),
+        )
 
     def decided_against(self) -> set[TaskId]:
         """The tasks that branches decided against which have ended and have told so."""
@@ -140,7 +152,15 @@ class SimulatedRun:
     def verdict_from_scratch(self, task_id: TaskId) -> Verdict:
         """What the trigger rule says of a task, from the rows of its upstreams."""
         task = self.graph.tasks[task_id]
-        return evaluate(task.trigger_rule, counts_of(task, self.recounted(task_id)))
+        return verdict_of(self.graph, task, self.recounted(task_id), self.setup_states([task_id]))
+
+    def setup_states(self, task_ids: Iterable[TaskId], telling: Iterable[TaskId] = ()) -> dict[TaskId, TaskState]:
+        """The states of the setups that these tasks wait for; one that has not told of its end counts as running."""
+        told = set(telling)
+        return {
+            one: TaskState.RUNNING if self.instances[one].needs_propagation and one not in told else self.state(one)
+            for one in setups_of(self.graph, task_ids)
+        }
 
     def _apply(self, taken: Step) -> None:
         self.tallies.update(taken.tallies)

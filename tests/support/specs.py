@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from flowd.domain.admission import Candidate
+from flowd.domain.assets import AliasSpec, AllOf, AnyOf, AssetCondition, AssetSpec
 from flowd.domain.assignment import Assignment, RunContext
 from flowd.domain.dag_run import DagRun
 from flowd.domain.dag_spec import DagSpec
@@ -16,7 +17,7 @@ from flowd.domain.ids import BundleHash, ClaimToken, DagId, InstanceKey, RunId, 
 from flowd.domain.retry import RetryPolicy
 from flowd.domain.states import RunType, TaskState
 from flowd.domain.task_instance import TaskInstance
-from flowd.domain.task_spec import DEFAULT_POOL, OnLost, StartMethod, TaskSpec
+from flowd.domain.task_spec import DEFAULT_POOL, OnLost, StartMethod, TaskRole, TaskSpec
 from flowd.domain.timetable import CronTriggerTimetable, DeltaTriggerTimetable, NullTimetable, OnceTimetable
 from flowd.domain.trigger_rules import TriggerRule
 from flowd.domain.work import BashWork, NoWork, PythonWork, Work
@@ -53,7 +54,7 @@ def a_graph(*tasks: TaskSpec) -> Graph:
 def an_instance(state: TaskState = TaskState.NONE, *, task_id: str = "load", **fields: Any) -> TaskInstance:
     """An instance of `etl.load`; one that runs is at its first try and holds TOKEN."""
     defaults: dict[str, Any] = {"key": InstanceKey(1), "run": RunKey(1), "dag_id": DagId("etl")}
-    if state in (TaskState.QUEUED, TaskState.RUNNING):
+    if state in (TaskState.QUEUED, TaskState.RUNNING, TaskState.DEFERRED):
         defaults["try_number"] = 1
     if state is TaskState.RUNNING:
         defaults |= {"token": TOKEN, "worker": "worker1", "lease_until": NOW + LEASE}
@@ -115,6 +116,13 @@ moments = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.
 durations = st.timedeltas(timedelta(microseconds=1), timedelta(days=30))
 limits = st.none() | st.integers(1, 100)
 
+asset_specs = st.sampled_from("abc").map(lambda name: AssetSpec(name=name, uri=f"s3://{name}", extra={"rows": 3}))
+alias_specs = st.sampled_from("xy").map(lambda name: AliasSpec(name=name))
+conditions: st.SearchStrategy[AssetCondition] = st.recursive(
+    asset_specs | alias_specs,
+    lambda inner: st.builds(AnyOf, st.tuples(inner, inner)) | st.builds(AllOf, st.tuples(inner, inner)),
+    max_leaves=4,
+)
 works: st.SearchStrategy[Work] = st.one_of(
     st.just(NoWork()),
     st.builds(PythonWork, file=words, callable=words),
@@ -149,6 +157,10 @@ task_specs = st.builds(
     max_active_tis_per_dagrun=limits,
     on_lost=st.sampled_from(OnLost),
     start_method=st.sampled_from(StartMethod),
+    role=st.sampled_from(TaskRole),
+    on_failure_fail_dagrun=st.booleans(),
+    outlets=st.just(()) | st.tuples(asset_specs),
+    inlets=st.just(()) | st.tuples(alias_specs),
     presentation=documents,
 )
 timetables = st.sampled_from(
@@ -164,6 +176,7 @@ dag_specs = st.builds(
     dag_id=words.map(DagId),
     file=words,
     timetable=timetables,
+    assets=st.none() | conditions,
     tasks=st.lists(task_specs, max_size=3).map(tuple),
     start_date=st.none() | moments,
     end_date=st.none() | moments,

@@ -39,7 +39,7 @@ class TaskServer:
         thread = threading.Thread(target=self._serve, args=(theirs,))
         thread.start()
         try:
-            yield Channel(ours)
+            yield Channel(ours.fileno())
         finally:
             ours.close()
             thread.join()

@@ -3,7 +3,8 @@
 import asyncpg
 import pytest
 
-from tests.support.services import AmqpServer, DatabaseFactory, PostgresServer, ServiceUnreachable
+from flowd.db.metastore import Metastore
+from tests.support.services import AmqpServer, DatabaseFactory, MariadbServer, PostgresServer, ServiceUnreachable
 
 
 async def test_a_fresh_database_is_empty_and_utf8(postgres_url: str) -> None:
@@ -43,6 +44,23 @@ async def test_an_absent_postgresql_is_named_with_the_way_to_get_one() -> None:
     assert "secret" not in message
 
 
+async def test_a_database_on_mariadb_tells_upper_from_lower_case_and_spaces_at_the_end(mariadb_url: str) -> None:
+    metastore = Metastore(mariadb_url)
+
+    async with metastore.transaction() as tx:
+        await tx.execute("CREATE TABLE kept (id VARCHAR(9) PRIMARY KEY)")
+        await tx.execute("INSERT INTO kept VALUES ('a'), ('A'), ('a ')")
+        kept = (await tx.execute("SELECT COUNT(*) FROM kept")).scalar_one()
+    await metastore.close()
+
+    assert kept == 3
+
+
+async def test_an_absent_mariadb_is_named_with_the_way_to_get_one() -> None:
+    with pytest.raises(ServiceUnreachable, match=r"MariaDB does not answer .*make services.*FLOWD_TEST_MARIADB_URL"):
+        await MariadbServer("mysql://root@127.0.0.1:1/").check()
+
+
 async def test_an_absent_rabbitmq_is_named_with_the_way_to_get_one() -> None:
     with pytest.raises(ServiceUnreachable, match=r"RabbitMQ does not answer .*make services.*FLOWD_TEST_AMQP_URL"):
         await AmqpServer("amqp://guest:guest@127.0.0.1:1/").check()
@@ -53,6 +71,7 @@ def test_the_environment_names_other_servers() -> None:
 
     assert PostgresServer.from_environment(environment).url == "postgresql://db/x"
     assert AmqpServer.from_environment(environment).url == AmqpServer.DEFAULT
+    assert MariadbServer.from_environment(environment).url == MariadbServer.DEFAULT
 
 
 @pytest.mark.parametrize("_again", [1, 2])

@@ -14,8 +14,8 @@ class UnansweredMetastore(Metastore):
     commits_to_lose = 0
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        async with super().transaction() as tx:
+    async def transaction(self, *, is_brief: bool = False) -> AsyncIterator[Transaction]:
+        async with super().transaction(is_brief=is_brief) as tx:
             yield tx
         if self.commits_to_lose:
             self.commits_to_lose -= 1

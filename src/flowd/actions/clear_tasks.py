@@ -14,6 +14,7 @@ from flowd.domain.dag_run import DagRun, RunEvent
 from flowd.domain.errors import InvalidInput, NotFound
 from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, InstanceKey, RunId, TaskId
+from flowd.domain.setup_teardown import along_with
 from flowd.domain.states import FINISHED, TaskState
 from flowd.domain.task_events import Cleared
 from flowd.domain.task_instance import TaskInstance
@@ -174,4 +175,5 @@ def _tasks(graph: Graph, selection: ClearSelection) -> set[TaskId]:
     tasks = set(selection.task_ids)
     above = graph.ancestors(tasks) if selection.include_upstream else set()
     below = graph.descendants(tasks) if selection.include_downstream else set()
-    return tasks | above | below
+    wanted = tasks | above | below
+    return wanted | along_with(wanted, graph.tasks, graph.downstream)

@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import SchemaError, best_match
-
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.errors import InvalidInput
 
@@ -26,6 +23,10 @@ def check_params(dag: DagSpec, conf: Mapping[str, Any]) -> None:
 def _problem(name: str, param: Mapping[str, Any], conf: Mapping[str, Any]) -> str | None:
     if name not in conf and "value" not in param:
         return f"{name} has no default and was not given; add it to conf"
+    # Few DAGs have parameters, and it takes 2 MiB.
+    from jsonschema import Draft202012Validator, FormatChecker
+    from jsonschema.exceptions import SchemaError, best_match
+
     value, schema = conf.get(name, param.get("value")), param.get("schema") or {}
     try:
         Draft202012Validator.check_schema(schema)

@@ -86,6 +86,11 @@ async def _of_the_run(tx: Transaction, run: DagRun, graph: Graph) -> list[str]:
 
 async def _of_upstreams(tx: Transaction, run: DagRun, graph: Graph, row: advance.Row) -> list[str]:
     task = graph.tasks[row.instance.task_id]
+    if (setups := graph.setups.get(task.task_id)) is not None and setups.indirect:
+        states = await advance.states_of(tx, run.key, task_ids=setups.indirect)
+        awaited = [setup for setup in setups.indirect if not states[setup].is_finished]
+        if awaited:
+            return [f"it waits for setup {setup!r}, which is {states[setup]}" for setup in awaited]
     counts = counts_of(task, row.tally)
     if evaluate(task.trigger_rule, counts) is Verdict.WAIT:
         return [why_waiting(task.trigger_rule, counts)]
@@ -97,6 +102,7 @@ async def _of_upstreams(tx: Transaction, run: DagRun, graph: Graph, row: advance
 async def _of_admission(tx: Transaction, graphs: Graphs, run: DagRun, graph: Graph, row: advance.Row) -> list[str]:
     instance, task = row.instance, graph.tasks[row.instance.task_id]
     occupancy, _ = await dispatch.occupancy(tx, await dispatch.pool_sizes(tx))
+    await dispatch.count_tasks(tx, occupancy)
     refusal = why_not(
         Candidate(
             key=instance.key,

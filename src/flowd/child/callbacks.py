@@ -10,7 +10,7 @@ from flowd.domain.ids import DagId, RunId
 from flowd.sdk.callbacks import call_all
 from flowd.sdk.context import context_of_run, executing_in
 from flowd.sdk.dag_file import load
-from flowd.sdk.dag_run import dag_run_of
+from flowd.sdk.dag_run import RunningDagRun
 from flowd.sdk.exceptions import AirflowNotFoundException
 from flowd.sdk.supervisor import supervised_by
 
@@ -30,7 +30,7 @@ def main(channel: Channel, payload: Mapping[str, Any]) -> None:
         if dag is None:
             raise AirflowNotFoundException(f"{payload['file']} defines no DAG {payload['dag_id']!r}")
         run = run_from_json(payload["run"])
-        dag_run = dag_run_of(DagId(dag.dag_id), RunId(payload["run_id"]), run, state=state)
+        dag_run = RunningDagRun(DagId(dag.dag_id), RunId(payload["run_id"]), run, state=state)
         context = context_of_run(dag, dag_run, run)
         context["reason"] = payload.get("reason")
         with executing_in(context):

@@ -1,7 +1,6 @@
 """Channel: the task process's end of the socket to its keeper."""
 
 import os
-import socket
 import threading
 from typing import Any
 
@@ -22,8 +21,9 @@ class ChannelClosed(FlowdError):
 class Channel:
     """Requests and replies over a blocking stream socket, one at a time, from any thread of its process."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
+    def __init__(self, descriptor: int) -> None:
+        # The bare descriptor: an object around it is dear to make in a process that has just been forked.
+        self._descriptor = descriptor
         self._decoder = Decoder()
         self._replies: list[Frame] = []
         self._lock = threading.RLock()
@@ -63,7 +63,9 @@ class Channel:
         # A signal handler may raise in the middle; what follows half a frame would be read as its rest.
         self._is_torn = True
         try:
-            self._socket.sendall(octets)
+            sent = os.write(self._descriptor, octets)
+            while sent < len(octets):
+                sent += os.write(self._descriptor, memoryview(octets)[sent:])
         except OSError as error:
             raise ChannelClosed(f"the keeper cannot be reached: {error}") from error
         self._is_torn = False
@@ -76,7 +78,7 @@ class Channel:
                 if reply.get("n") == number:
                     return reply
             try:
-                received = self._socket.recv(_CHUNK_BYTES)
+                received = os.read(self._descriptor, _CHUNK_BYTES)
             except OSError as error:
                 raise ChannelClosed(f"the keeper cannot be reached: {error}") from error
             if not received:

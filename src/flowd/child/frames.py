@@ -12,6 +12,8 @@ Frame = dict[str, Any]
 LIMIT_BYTES = 64 * 1024 * 1024
 """A longer frame is refused: the sender is broken."""
 
+_to_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
 _LENGTH = struct.Struct("!I")
 
 
@@ -21,7 +23,7 @@ class FrameTooLong(ValueError):
 
 def encode(frame: Frame) -> bytes:
     """Return the frame as bytes to send; raise TypeError where it is not JSON, FrameTooLong where it is too long."""
-    body = json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    body = _to_text(frame).encode("utf-8", "surrogatepass")
     if len(body) > LIMIT_BYTES:
         raise FrameTooLong(f"a frame of {len(body)} bytes is over the limit of {LIMIT_BYTES}")
     return _LENGTH.pack(len(body)) + body

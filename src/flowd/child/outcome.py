@@ -1,6 +1,7 @@
 """Outcome: how a try of a Python task ended, as the task's own process sees it."""
 
 import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -30,11 +31,12 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The ending; for a success its XCom `value` (JSON; None is none) and what to skip; else the error or the time."""
+    """The ending; of a success the XCom `value` (JSON; None is none), `skip` and asset events; else error or time."""
 
     ending: Ending
     value: Any = None
     skip: tuple[str, ...] = ()
+    asset_events: Sequence[Mapping[str, Any]] = ()
     until: datetime | None = None
     error: BaseException | None = None
 
@@ -50,6 +52,8 @@ class Outcome:
             document["value"] = self.value
         if self.skip:
             document["skip"] = list(self.skip)
+        if self.asset_events:
+            document["asset_events"] = list(self.asset_events)
         if self.until is not None:
             document["until"] = self.until.isoformat()
         if self.error is not None:

@@ -1,7 +1,10 @@
 """Entry point of a process that parses one DAG file and reports what it defines."""
 
+import os
+import sys
 import traceback
 import warnings
+from types import FrameType
 from typing import Any
 
 from flowd.child.channel import Channel
@@ -9,7 +12,7 @@ from flowd.child.outcome import describe
 from flowd.domain.dag_spec import dag_to_json
 from flowd.domain.errors import FlowdError
 from flowd.sdk.dag_file import load
-from flowd.sdk.exceptions import DagWarning
+from flowd.sdk.exceptions import DagWarning, StubWarning
 from flowd.sdk.serialize import serialize
 from flowd.sdk.supervisor import supervised_by
 
@@ -18,14 +21,31 @@ def main(channel: Channel, payload: dict[str, Any]) -> None:
     """Parse `payload["file"]` in `payload["folder"]` and send the result.
 
     It holds `dags`, and an entry in `errors` (dag_id, message, traceback) for each DAG that cannot be run; or
-    `import_error`, where the file itself raised. `warnings` are texts.
+    `import_error`, where the file itself raised. `warnings` are texts; `notes` say of each which line it is about, 0
+    where that is unknown, and whether a task will fail for it.
     """
     # Whatever stays open of a refused file (threads, atexit) is the keeper's to end with this process.
-    with warnings.catch_warnings(record=True) as caught, supervised_by(channel):
+    notes: dict[str, dict[str, Any]] = {}
+    path = os.path.join(payload["folder"], payload["file"])
+
+    def hear(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, DagWarning):
+            told = {"text": str(message), "line": _line_of(path), "is_stub": issubclass(category, StubWarning)}
+            notes.setdefault(str(message), told)
+
+    with warnings.catch_warnings(), supervised_by(channel):
         warnings.simplefilter("always", DagWarning)
+        warnings.showwarning = hear
         document = _parse(payload["folder"], payload["file"])
-    texts = [str(warning.message) for warning in caught if issubclass(warning.category, DagWarning)]
-    channel.send_result({**document, "warnings": list(dict.fromkeys(texts))})
+    channel.send_result({**document, "warnings": list(notes), "notes": list(notes.values())})
+
+
+def _line_of(path: str) -> int:
+    """The line of the file that is being executed: what is called from there may lie in any other file."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code.co_filename != path:
+        frame = frame.f_back
+    return 0 if frame is None else frame.f_lineno
 
 
 def _parse(folder: str, file: str) -> dict[str, Any]:

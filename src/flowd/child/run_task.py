@@ -43,11 +43,16 @@ def main(channel: Channel, payload: Mapping[str, Any]) -> None:
         except BaseException as error:
             channel.send_result(_reported(outcome_of_error(error)).to_document())
             return
-        context = context_of(assignment, task)
-        with executing_in(context):
-            outcome = _reported(_run(task, context, assignment, started))
-            channel.send_result(outcome.to_document())
-            _call_back(task, context, outcome, assignment)
+        attempt(channel, assignment, task, started)
+
+
+def attempt(channel: Channel, assignment: Assignment, task: BaseOperator, started: float) -> None:
+    """Run the try of `task`, which began at the monotonic moment `started`, and send its result."""
+    context = context_of(assignment, task)
+    with executing_in(context):
+        outcome = _reported(_run(task, context, assignment, started))
+        channel.send_result(outcome.to_document())
+        _call_back(task, context, outcome, assignment)
 
 
 def _find_task(assignment: Assignment, root: str) -> BaseOperator:
@@ -91,7 +96,8 @@ def _success(task: BaseOperator, context: Context, value: Any) -> Outcome:
         for key, item in value.items():
             if key != RETURN_KEY:
                 ti.xcom_push(key=key, value=item)
-    return Outcome(ending=Ending.SUCCESS, value=pushed, skip=tuple(ti.skipped))
+    news = context["outlet_events"].news()
+    return Outcome(ending=Ending.SUCCESS, value=pushed, skip=tuple(ti.skipped), asset_events=news)
 
 
 def _terminated(task: BaseOperator, assignment: Assignment, elapsed_seconds: float) -> Outcome:

@@ -1,5 +1,6 @@
 """`flowd config`: what this node is told, and from where."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,10 +10,11 @@ from flowd.cli.lazy import new_app
 from flowd.cli.options import OutputOption
 from flowd.cli.output import Format, note, show_one, show_rows
 from flowd.cli.session import read_settings, read_settings_without_keys
-from flowd.domain.errors import InvalidInput, NotFound
+from flowd.domain.errors import InvalidInput, InvalidSettings, NotFound
 
 if TYPE_CHECKING:
     from flowd.settings.catalogue import SettingInfo
+    from flowd.settings.model import Settings
 
 app = new_app("What this node is told, and from where.")
 
@@ -82,10 +84,28 @@ def explain(name: NameArgument, output: OutputOption = Format.TABLE) -> None:
 @app.command()
 def lint() -> None:
     """Check the whole configuration: exit code 0 if a node can start with it, 78 if not. Nothing is started or made."""
-    from flowd.settings.load import Keys
+    from flowd.settings.load import Keys, report
 
-    read_settings(keys=Keys.CHECK)
+    if problems := list(_unusable_backends(read_settings(keys=Keys.CHECK))):
+        raise InvalidSettings(report(problems))
     note("The configuration has no problems.")
+
+
+def _unusable_backends(settings: "Settings") -> Iterator[str]:
+    """What opening the metastore and the queue would refuse before it sends anything."""
+    from flowd.db.metastore_url import normalise
+    from flowd.node.brokers import make_broker_queue
+    from flowd.queue.message import SigningKeys
+
+    try:
+        normalise(settings.database.url.get_secret_value())
+    except InvalidInput as error:
+        yield f"FLOWD__DATABASE__URL: {error}"
+    if not settings.queue.is_embedded:
+        try:
+            make_broker_queue(settings.queue, SigningKeys.from_secrets(settings.security.secret_keys))
+        except InvalidSettings as error:
+            yield str(error)
 
 
 def _find(name: str) -> "SettingInfo":

@@ -9,7 +9,7 @@ from flowd.cli.exit_codes import ExitCode
 from flowd.cli.lazy import new_app
 from flowd.cli.options import OutputOption
 from flowd.cli.output import Format, show_rows
-from flowd.cli.session import connected, read_settings
+from flowd.cli.session import connected, read_settings, say_only_what_is_wrong
 from flowd.domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ Row = dict[str, str]
 @app.command()
 def health(output: OutputOption = Format.TABLE) -> None:
     """Ask the metastore, the queue and this machine's node: exit code 0 if all is well, 5 if one is away, else 1."""
-    rows = asyncio.run(_look(read_settings()))
+    settings = read_settings()
+    say_only_what_is_wrong(settings)
+    rows = asyncio.run(_look(settings))
     show_rows(rows, ("part", "status", "detail"), output)
     if any(row["status"] == UNHEALTHY for row in rows):
         is_away = any(row["status"] == UNHEALTHY and row["part"] != "node" for row in rows)
@@ -52,11 +54,11 @@ async def _metastore(settings: "Settings") -> Row:
 async def _queue(settings: "Settings") -> Row:
     if settings.queue.is_embedded:
         return _row("queue", HEALTHY, "the metastore is the queue")
-    from flowd.queue.amqp.backend import AmqpQueue
+    from flowd.node.brokers import make_broker_queue
     from flowd.queue.message import SigningKeys
 
     keys = SigningKeys.from_secrets(settings.security.secret_keys)
-    queue = AmqpQueue(settings.queue.url.get_secret_value(), keys, prefix=settings.queue.prefix)
+    queue = make_broker_queue(settings.queue, keys)
     async with queue.open():
         try:
             await queue.check()

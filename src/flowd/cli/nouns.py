@@ -5,6 +5,7 @@ from flowd.cli.lazy import Noun
 NOUNS = {
     "run": Noun("flowd.cli.run:app", "Run a node: api, scheduler and worker, or some of them."),
     "dags": Noun("flowd.cli.dags:app", "DAGs: list, trigger, pause, test."),
+    "lint": Noun("flowd.cli.lint:app", "What of a DAG folder runs, what with a warning, and what cannot run."),
     "runs": Noun("flowd.cli.runs:app", "Runs of DAGs: list, watch, clear, mark, cancel."),
     "tasks": Noun("flowd.cli.tasks:app", "Tasks of a run: list, logs, clear, mark, why."),
     "workers": Noun("flowd.cli.workers:app", "Nodes that run tasks: list them, change how many tasks they run."),

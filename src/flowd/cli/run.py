@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from flowd.cli.lazy import new_app
+from flowd.cli.swift_import import swift_import
 
 app = new_app()
 scheduler = new_app()
@@ -72,11 +73,12 @@ def run_api_server(
 
 
 def _run(flags: dict[str, object]) -> None:
-    from flowd.logging_setup import configure_logging
-    from flowd.settings.load import load_settings
+    with swift_import():
+        from flowd.logging_setup import configure_logging
+        from flowd.settings.load import load_settings
 
-    settings = load_settings(os.environ, flags)
-    from flowd.node import main  # after the settings: a bad one is told at once, before the server is imported
+        settings = load_settings(os.environ, flags)
+        from flowd.node import main  # after the settings: a bad one is told at once, before the server is imported
 
     configure_logging(level=settings.logs.level, style=settings.logs.format, secrets=settings.secrets())
     raise typer.Exit(main(settings))

@@ -76,13 +76,18 @@ def with_metastore(settings: "Settings", action: "Callable[[Metastore], Awaitabl
     return asyncio.run(run())
 
 
+def say_only_what_is_wrong(settings: "Settings") -> None:
+    """Keep stdout for data: what the queue has to say is for a node's log, and here on stderr only if it is wrong."""
+    from flowd.logging_setup import configure_logging
+
+    configure_logging(level="warning", style="console", secrets=settings.secrets())
+
+
 def with_backends(settings: "Settings", action: "Callable[[Backends], Awaitable[Result]]") -> Result:
     """Return what `action` makes of the metastore and the queue, opened as a node opens them."""
-    from flowd.logging_setup import configure_logging
     from flowd.node.backends import open_backends
 
-    # Data goes to stdout; what the queue has to say is for a node's log, and here only if it is wrong.
-    configure_logging(level="warning", style="console", secrets=settings.secrets())
+    say_only_what_is_wrong(settings)
 
     async def run() -> Result:
         async with open_backends(settings, f"cli/{os.getpid()}") as opened:

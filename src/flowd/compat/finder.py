@@ -8,6 +8,10 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from flowd.compat.importer import expects_failure
+from flowd.compat.library_table import PUT_TOGETHER
+from flowd.compat.real_provider import find_real_provider
+from flowd.compat.stub import StubModule, is_stub_territory
 from flowd.compat.table import MODULES
 from flowd.sdk.keywords import nearest
 
@@ -23,7 +27,10 @@ def install() -> None:
 
 
 class AirflowFinder(MetaPathFinder):
-    """Finds `airflow` modules in the table; one that is not there is an error that names the nearest known."""
+    """Finds `airflow` modules: installed providers, then the table, then stubs for providers that are not installed.
+
+    One that is none of them is an error that names the nearest known.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -31,11 +38,23 @@ class AirflowFinder(MetaPathFinder):
         """Return the spec of a known airflow module, None for a module of anything else."""
         if fullname != "airflow" and not fullname.startswith("airflow."):
             return None
+        real = find_real_provider(fullname)
+        if real is not None:
+            return real
+        if _may_be_stub(fullname) and not expects_failure():
+            return ModuleSpec(fullname, _StubLoader(), is_package=True)
         if fullname not in KNOWN:
             # Without a `name`, or `from airflow.x import y` would swallow it and say less.
             raise ModuleNotFoundError(_missing(fullname))
         # Every module is a package, so that an unknown name in it is looked up here and gets its explanation.
         return ModuleSpec(fullname, _TableLoader(), is_package=True)
+
+
+def _may_be_stub(fullname: str) -> bool:
+    # A name that a module of the table lacks is looked for as a module too, and is a mistake.
+    parent = fullname.rpartition(".")[0]
+    is_of_known_module = parent.count(".") > 1 and parent in MODULES
+    return fullname not in KNOWN and is_stub_territory(fullname) and not is_of_known_module
 
 
 class _TableLoader(Loader):
@@ -44,6 +63,14 @@ class _TableLoader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         module.__dict__["__all__"] = sorted(MODULES.get(module.__name__, {}))
+
+
+class _StubLoader(Loader):
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return StubModule(spec.name, f"stands in for {spec.name}, which is not installed")
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Do nothing: every name is made when it is first used."""
 
 
 class _AirflowModule(ModuleType):
@@ -70,7 +97,9 @@ def _missing(fullname: str) -> str:
     parent, _, name = fullname.rpartition(".")
     if parent in KNOWN:
         names = set(MODULES.get(parent, {})) | {known.rpartition(".")[2] for known in KNOWN if _is_child(known, parent)}
-        elsewhere = sorted(f"{module}.{name}" for module, table in MODULES.items() if name in table)
+        elsewhere = sorted(
+            f"{module}.{name}" for module, table in MODULES.items() if name in table and module not in PUT_TOGETHER
+        )
         hint = f"; it is {elsewhere[0]}" if elsewhere else nearest(name, names)
         return f"flowd has no {name!r} in {parent}{hint}"
     return f"flowd has no module {fullname}{nearest(fullname, KNOWN)}"

@@ -1,8 +1,14 @@
 """The table of old paths: module -> name -> where flowd has it (`module:attribute`, or a module)."""
 
+from flowd.compat.library_table import LIBRARY, put_together
+
 _DAG = {"DAG": "flowd.sdk.dag:DAG"}
 _DAG_DECORATOR = {"dag": "flowd.sdk.dag_decorator:dag"}
 _TASK = {"task": "flowd.operators.decorators:task"}
+_SETUP_TEARDOWN = {
+    "setup": "flowd.operators.setup_teardown:setup",
+    "teardown": "flowd.operators.setup_teardown:teardown",
+}
 _TASK_GROUP = {"TaskGroup": "flowd.sdk.task_group:TaskGroup"}
 _TASK_GROUP_DECORATOR = {"task_group": "flowd.sdk.task_group_decorator:task_group"}
 _BASE_OPERATOR = {"BaseOperator": "flowd.sdk.base_operator:BaseOperator"}
@@ -36,15 +42,32 @@ _DUMMY = {"DummyOperator": "flowd.operators.empty:EmptyOperator"}
 _BRANCH = {
     "BaseBranchOperator": "flowd.operators.branch:BaseBranchOperator",
 }
+_BRANCH_DATE_TIME = {"BranchDateTimeOperator": "flowd.operators.branch_dates:BranchDateTimeOperator"}
+_BRANCH_WEEK_DAY = {"BranchDayOfWeekOperator": "flowd.operators.branch_dates:BranchDayOfWeekOperator"}
+_LATEST_ONLY = {"LatestOnlyOperator": "flowd.operators.latest_only:LatestOnlyOperator"}
+_NOTIFIER = {"BaseNotifier": "flowd.sdk.notifier:BaseNotifier"}
 _PYTHON = {
     "BranchPythonOperator": "flowd.operators.branch:BranchPythonOperator",
     "PythonOperator": "flowd.operators.python:PythonOperator",
     "ShortCircuitOperator": "flowd.operators.short_circuit:ShortCircuitOperator",
 }
+_SENSOR = {
+    "BaseSensorOperator": "flowd.sdk.base_sensor:BaseSensorOperator",
+    "PokeReturnValue": "flowd.sdk.base_sensor:PokeReturnValue",
+    "poke_mode_only": "flowd.sdk.base_sensor:poke_mode_only",
+}
+_BASH_SENSOR = {"BashSensor": "flowd.operators.sensors.bash:BashSensor"}
+_FILE_SENSOR = {"FileSensor": "flowd.operators.sensors.file:FileSensor"}
+_MOMENT_SENSORS = {
+    name: f"flowd.operators.sensors.moments:{name}"
+    for name in ("DateTimeSensor", "DayOfWeekSensor", "TimeDeltaSensor", "TimeSensor", "WaitSensor")
+}
+_PYTHON_SENSOR = {"PythonSensor": "flowd.operators.sensors.python:PythonSensor"}
 _EXCEPTIONS = {
     name: f"flowd.sdk.exceptions:{name}"
     for name in (
-        "AirflowException", "AirflowFailException", "AirflowNotFoundException", "AirflowRescheduleException",
+        "AirflowConfigException", "AirflowException", "AirflowFailException", "AirflowNotFoundException",
+        "AirflowRescheduleException",
         "AirflowSensorTimeout", "AirflowSkipException", "AirflowTaskTimeout", "DuplicateTaskIdFound",
         "ParamValidationError", "TaskNotFound", "XComNotFound",
     )
@@ -56,22 +79,39 @@ _CRON_TIMETABLES = {
 _TRIGGER_TIMETABLES = {
     "CronTriggerTimetable": "flowd.sdk.schedules:cron_trigger",
     "DeltaTriggerTimetable": "flowd.sdk.schedules:delta_trigger",
+    "MultipleCronTriggerTimetable": "flowd.sdk.schedules:multiple_cron_trigger",
 }
+_EVENTS_TIMETABLE = {"EventsTimetable": "flowd.sdk.schedules:events"}
 _SIMPLE_TIMETABLES = {
     "ContinuousTimetable": "flowd.domain.timetable:ContinuousTimetable",
     "NullTimetable": "flowd.domain.timetable:NullTimetable",
     "OnceTimetable": "flowd.domain.timetable:OnceTimetable",
 }
+_ASSETS = {
+    name: f"flowd.sdk.assets:{name}"
+    for name in ("Asset", "AssetAlias", "AssetAll", "AssetAny", "BaseAsset", "Dataset", "Metadata", "Model")
+}
+_ASSET_NAMES = {name: path for name, path in _ASSETS.items() if name not in ("BaseAsset", "Dataset")}
+_DATASETS = {
+    "Dataset": _ASSETS["Dataset"],
+    "DatasetAlias": _ASSETS["AssetAlias"],
+    "DatasetAll": _ASSETS["AssetAll"],
+    "DatasetAny": _ASSETS["AssetAny"],
+}
+_ASSET_OR_TIME = {"AssetOrTimeSchedule": "flowd.sdk.assets:AssetOrTimeSchedule"}
 _VERSION = {"__version__": "flowd.compat.version:AIRFLOW_VERSION", "version": "flowd.compat.version:AIRFLOW_VERSION"}
 
 MODULES: dict[str, dict[str, str]] = {
-    "airflow": {**_DAG, "__version__": _VERSION["__version__"]},
+    "airflow": {**_DAG, "Dataset": _ASSETS["Dataset"], "__version__": _VERSION["__version__"]},
     "airflow.sdk": {
         **_DAG, **_DAG_DECORATOR, **_TASK, **_TASK_GROUP, **_TASK_GROUP_DECORATOR, **_BASE_OPERATOR, **_CHAIN,
         **_VARIABLE, **_CONNECTION, **_CONTEXT, **_CURRENT_CONTEXT, **_HOOK, **_LITERAL, **_SIMPLE_TIMETABLES,
-        **_CRON_TIMETABLES, **_TRIGGER_TIMETABLES, **_STATES, **_TRIGGER_RULE, **_WEIGHT_RULE,
+        **_CRON_TIMETABLES, **_TRIGGER_TIMETABLES, **_EVENTS_TIMETABLE, **_STATES, **_TRIGGER_RULE, **_WEIGHT_RULE,
         "BaseBranchOperator": _BRANCH["BaseBranchOperator"],
-        **_LABEL,
+        **_LABEL, **_SETUP_TEARDOWN, **_NOTIFIER,
+        "BaseSensorOperator": _SENSOR["BaseSensorOperator"],
+        "PokeReturnValue": _SENSOR["PokeReturnValue"],
+        **_ASSET_NAMES, **_ASSET_OR_TIME,
         "timezone": "flowd.compat.timezone",
         "Param": _PARAM["Param"],
         "ParamsDict": _PARAM["ParamsDict"],
@@ -79,7 +119,11 @@ MODULES: dict[str, dict[str, str]] = {
     },
     "airflow.sdk.api.datamodels._generated": _TRIGGER_RULE,
     "airflow.sdk.bases.hook": _HOOK,
+    "airflow.sdk.bases.notifier": _NOTIFIER,
     "airflow.sdk.bases.operator": {**_BASE_OPERATOR, **_CHAIN},
+    "airflow.sdk.bases.sensor": _SENSOR,
+    "airflow.sdk.definitions.asset": _ASSETS,
+    "airflow.sdk.definitions.asset.metadata": {"Metadata": _ASSETS["Metadata"]},
     "airflow.sdk.definitions.connection": _CONNECTION,
     "airflow.sdk.definitions.context": {**_CONTEXT, **_CURRENT_CONTEXT},
     "airflow.sdk.definitions.dag": {**_DAG, **_DAG_DECORATOR},
@@ -94,7 +138,12 @@ MODULES: dict[str, dict[str, str]] = {
         "DagRunProtocol": _DAG_RUN["DagRun"],
         "RuntimeTaskInstanceProtocol": _TASK_INSTANCE["TaskInstance"],
     },
-    "airflow.decorators": {**_DAG_DECORATOR, **_TASK, **_TASK_GROUP_DECORATOR},
+    "airflow.assets": _ASSET_NAMES,
+    "airflow.assets.metadata": {"Metadata": _ASSETS["Metadata"]},
+    "airflow.datasets": _DATASETS,
+    "airflow.datasets.metadata": {"Metadata": _ASSETS["Metadata"]},
+    "airflow.decorators": {**_DAG_DECORATOR, **_TASK, **_TASK_GROUP_DECORATOR, **_SETUP_TEARDOWN},
+    "airflow.decorators.setup_teardown": {f"{name}_task": home for name, home in _SETUP_TEARDOWN.items()},
     "airflow.exceptions": _EXCEPTIONS,
     "airflow.hooks.base": _HOOK,
     "airflow.hooks.base_hook": _HOOK,
@@ -117,17 +166,51 @@ MODULES: dict[str, dict[str, str]] = {
     "airflow.operators.bash_operator": _BASH,
     "airflow.operators.branch": _BRANCH,
     "airflow.operators.branch_operator": _BRANCH,
+    "airflow.notifications.basenotifier": _NOTIFIER,
+    "airflow.operators.datetime": _BRANCH_DATE_TIME,
     "airflow.operators.dummy": _DUMMY,
     "airflow.operators.dummy_operator": _DUMMY,
     "airflow.operators.empty": _EMPTY,
+    "airflow.operators.latest_only": _LATEST_ONLY,
+    "airflow.operators.latest_only_operator": _LATEST_ONLY,
     "airflow.operators.python": {**_PYTHON, **_CURRENT_CONTEXT},
     "airflow.operators.python_operator": _PYTHON,
+    "airflow.operators.weekday": _BRANCH_WEEK_DAY,
     "airflow.providers.standard.operators.bash": _BASH,
     "airflow.providers.standard.operators.branch": _BRANCH,
+    "airflow.providers.standard.operators.datetime": _BRANCH_DATE_TIME,
     "airflow.providers.standard.operators.empty": _EMPTY,
+    "airflow.providers.standard.operators.latest_only": _LATEST_ONLY,
     "airflow.providers.standard.operators.python": {**_PYTHON, **_CURRENT_CONTEXT},
+    "airflow.providers.standard.operators.weekday": _BRANCH_WEEK_DAY,
+    "airflow.providers.standard.sensors.bash": _BASH_SENSOR,
+    "airflow.providers.standard.sensors.date_time": _MOMENT_SENSORS,
+    "airflow.providers.standard.sensors.filesystem": _FILE_SENSOR,
+    "airflow.providers.standard.sensors.python": _PYTHON_SENSOR,
+    "airflow.providers.standard.sensors.time": _MOMENT_SENSORS,
+    "airflow.providers.standard.sensors.time_delta": _MOMENT_SENSORS,
+    "airflow.providers.standard.sensors.weekday": _MOMENT_SENSORS,
+    "airflow.sensors.base": _SENSOR,
+    "airflow.sensors.base_sensor_operator": _SENSOR,
+    "airflow.sensors.bash": _BASH_SENSOR,
+    "airflow.sensors.date_time": _MOMENT_SENSORS,
+    "airflow.sensors.date_time_sensor": _MOMENT_SENSORS,
+    "airflow.sensors.filesystem": _FILE_SENSOR,
+    "airflow.sensors.python": _PYTHON_SENSOR,
+    "airflow.sensors.time_delta": _MOMENT_SENSORS,
+    "airflow.sensors.time_delta_sensor": _MOMENT_SENSORS,
+    "airflow.sensors.time_sensor": _MOMENT_SENSORS,
+    "airflow.sensors.weekday": _MOMENT_SENSORS,
+    "airflow.contrib.sensors.bash_sensor": _BASH_SENSOR,
+    "airflow.contrib.sensors.file_sensor": _FILE_SENSOR,
+    "airflow.contrib.sensors.python_sensor": _PYTHON_SENSOR,
+    "airflow.contrib.sensors.weekday_sensor": _MOMENT_SENSORS,
+    "airflow.operators.sensors": {**_SENSOR, **_MOMENT_SENSORS},
     "airflow.task.trigger_rule": _TRIGGER_RULE,
     "airflow.task.weight_rule": _WEIGHT_RULE,
+    "airflow.timetables.assets": _ASSET_OR_TIME,
+    "airflow.timetables.datasets": {"DatasetOrTimeSchedule": _ASSET_OR_TIME["AssetOrTimeSchedule"]},
+    "airflow.timetables.events": _EVENTS_TIMETABLE,
     "airflow.timetables.interval": _CRON_TIMETABLES,
     "airflow.timetables.simple": _SIMPLE_TIMETABLES,
     "airflow.timetables.trigger": _TRIGGER_TIMETABLES,
@@ -149,3 +232,7 @@ MODULES: dict[str, dict[str, str]] = {
     "airflow.version": {"version": _VERSION["version"]},
 }  # fmt: skip
 """Every airflow module that DAG files may import."""
+
+for _modules in (LIBRARY, put_together(MODULES)):
+    for _module, _names in _modules.items():
+        MODULES[_module] = {**_names, **MODULES.get(_module, {})}

@@ -41,6 +41,8 @@ async def assignments(tx: Transaction, graphs: Graphs, instances: Sequence[TaskI
                 map_index=instance.map_index,
                 try_number=instance.try_number,
                 max_tries=instance.max_tries,
+                leg=instance.leg,
+                waits_since=instance.waits_since,
                 queue=task.queue,
                 operator=task.operator,
                 work=task.work,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
@@ -20,6 +21,7 @@ Manifest = Mapping[str, str]
 
 CHUNK_BYTES = 4 * 1024 * 1024
 _CHUNK_ROWS = 200
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def canonical(manifest: Manifest) -> str:
@@ -50,14 +52,41 @@ async def has_bundle(tx: Transaction, hash_: BundleHash, now: datetime) -> bool:
     return touched.rowcount > 0
 
 
-async def missing_contents(tx: Transaction, hashes: Iterable[str]) -> set[str]:
-    """Return those of `hashes` whose content is not stored."""
+async def missing_contents(tx: Transaction, hashes: Iterable[str], *, lock: bool = False) -> set[str]:
+    """Return those of `hashes` whose content is not stored; with `lock`, nobody deletes the others meanwhile."""
     wanted = set(hashes)
     rows = await tx.execute(
-        f"SELECT hash FROM bundle_content WHERE hash IN {tx.dialect.keys(type_='text')}",
+        f"SELECT hash FROM bundle_content WHERE hash IN {tx.dialect.keys(type_='text')}"
+        f" ORDER BY hash{tx.dialect.for_share if lock else ''}",
         {"keys": json.dumps(sorted(wanted))},
     )
     return wanted - {hash_ for (hash_,) in rows}
+
+
+async def delete_unused_contents(tx: Transaction) -> int:
+    """Delete the contents that no bundle names, and return how many: none that a bundle stored meanwhile is to share.
+
+    Whoever stores a bundle inserts its row first and then locks the contents it shares: so once these are locked here,
+    its row is there to be read, or it will find them missing.
+    """
+    stored = {hash_ for (hash_,) in await tx.execute("SELECT hash FROM bundle_content")}
+    unused = sorted(stored - await _named(tx))
+    await tx.execute(
+        f"SELECT hash FROM bundle_content WHERE hash IN {tx.dialect.keys(type_='text')}"
+        f" ORDER BY hash{tx.dialect.for_update}",
+        {"keys": json.dumps(unused)},
+    )
+    unused = sorted(set(unused) - await _named(tx))
+    deleted = await tx.execute(
+        f"DELETE FROM bundle_content WHERE hash IN {tx.dialect.keys(type_='text')}", {"keys": json.dumps(unused)}
+    )
+    return deleted.rowcount
+
+
+async def _named(tx: Transaction) -> set[str]:
+    """Return the contents that stand in some manifest, whatever the manifest's form."""
+    manifests = await tx.execute("SELECT manifest FROM bundle")
+    return {found for (manifest,) in manifests for found in _HASH.findall(manifest)}
 
 
 async def store(
@@ -71,10 +100,10 @@ async def store(
     hash_ = bundle_hash(manifest)
     row = {"hash": hash_, "manifest": canonical(manifest), "size_bytes": size_bytes, "created_at": to_db(now)}
     try:
-        # The bundle before its contents: Dialect.exclusive_bundles says why.
+        # The bundle before its contents: delete_unused_contents says why.
         if not await has_bundle(tx, hash_, now):
             await tx.execute(insert(bundle).values(row))
-        missing = await missing_contents(tx, manifest.values())
+        missing = await missing_contents(tx, manifest.values(), lock=True)
         if absent := missing - packed.keys():
             raise Conflict(f"{len(absent)} contents of the bundle are not stored any more: store them with it")
         for chunk in _chunks(sorted(missing), {each: len(packed[each]) for each in missing}):

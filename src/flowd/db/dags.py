@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, update
 from sqlalchemy.exc import IntegrityError
 
+from flowd.db import assets
 from flowd.db.moments import from_db, to_db
 from flowd.db.rows import Row
 from flowd.db.tables import dag, dag_version
@@ -89,6 +90,7 @@ async def save(
             await tx.execute(insert(dag), new)
         if changed:
             await tx.execute(update(dag).where(dag.c.dag_id == bindparam("b_dag_id")), changed)
+        await assets.declare(tx, [one.spec for one in fresh], now)
     except IntegrityError as error:
         raise Conflict("another scheduler writes the same DAGs at this moment") from error
 

@@ -6,15 +6,16 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError, ProgrammingError
 
 from flowd.db.dialect import Kind
-from flowd.db.driver import Driver
+from flowd.db.driver import Change, Driver
 from flowd.db.failures import BrokenConnection, sqlstate_of
 from flowd.db.rows import Rows
-from flowd.db.statement import compiled
+from flowd.db.statement import as_one, compiled
 
 MOST_PREPARED = 512
 """Statements that one connection keeps prepared; beyond it, the oldest gives way."""
 
 _PREPARED = "flowd prepared"
+_UNIQUE_VIOLATION = "23505"
 _ERRORS = {"22": DataError, "23": IntegrityError, "42": ProgrammingError}  # by class of SQLSTATE
 
 Answer = TypeVar("Answer")
@@ -31,12 +32,35 @@ class PostgresqlDriver(Driver):
         self._connection = connection
         self._prepared: dict[str, Any] = info.setdefault(_PREPARED, {})
 
+    @property
+    def is_alive(self) -> bool:
+        """False once the server has closed the connection: one that restarts closes them all."""
+        return not self._connection.is_closed()
+
     async def execute(self, statement: str, parameters: Mapping[str, Any]) -> Rows:
         ready = compiled(Kind.POSTGRESQL, statement)
         arguments = ready.arguments(parameters)
-        return await self._answer(self._run(ready.sql, arguments), ready.sql, arguments)
+        return await self._answer(self._run(ready.sql, arguments), ready.sql)
 
-    async def _begin(self, *, is_reading: bool) -> None:
+    async def change(self, changes: Sequence[Change]) -> None:
+        """Run all of them in one round trip, as parts of one statement."""
+        if len(changes) == 1:
+            await super().change(changes)
+            return
+        ready = as_one(Kind.POSTGRESQL, tuple(one.statement for one in changes))
+        arguments = [changes[place].parameters[name] for place, name in ready.names]
+        try:
+            answer = await self._answer(self._run(ready.sql, arguments), ready.sql)
+        except IntegrityError as error:
+            # The history has this version already: told before any count is, for all is one statement.
+            guarded = next((one for one in changes if one.touching is not None), None)
+            if guarded is None or sqlstate_of(error.orig) != _UNIQUE_VIOLATION:
+                raise
+            raise guarded.conflict() from error
+        for one, touched in zip(changes, answer.one(), strict=True):
+            one.check(touched)
+
+    async def _begin(self, *, is_reading: bool, is_brief: bool) -> None:
         await self._say("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_reading else "BEGIN")
 
     async def _commit(self) -> None:
@@ -51,7 +75,7 @@ class PostgresqlDriver(Driver):
         await self._say("ROLLBACK")
 
     async def _say(self, sql: str) -> str:
-        status: str = await self._answer(self._connection.execute(sql), sql, ())
+        status: str = await self._answer(self._connection.execute(sql), sql)
         return status
 
     async def _run(self, sql: str, arguments: Sequence[Any]) -> Rows:
@@ -63,7 +87,7 @@ class PostgresqlDriver(Driver):
         rows = await prepared.fetch(*arguments)
         return Rows(rows, rows, _count(prepared.get_statusmsg()))
 
-    async def _answer(self, call: Awaitable[Answer], sql: str, arguments: Sequence[Any]) -> Answer:
+    async def _answer(self, call: Awaitable[Answer], sql: str) -> Answer:
         self.is_answered = False
         try:
             answer = await call
@@ -73,7 +97,7 @@ class PostgresqlDriver(Driver):
             if _is_stale(error):
                 raise BrokenConnection from error
             self.is_answered = not self._connection.is_closed()
-            raise _translated(error, sql, arguments, is_lost=not self.is_answered) from error
+            raise _translated(error, sql, is_lost=not self.is_answered) from error
         self.is_answered = True
         return answer
 
@@ -89,6 +113,6 @@ def _is_stale(error: Any) -> bool:
     return getattr(error, "server_source_function", None) == "RevalidateCachedQuery"
 
 
-def _translated(error: Exception, sql: str, arguments: Sequence[Any], *, is_lost: bool) -> DBAPIError:
+def _translated(error: Exception, sql: str, *, is_lost: bool) -> DBAPIError:
     kind = _ERRORS.get(sqlstate_of(error)[:2], DBAPIError)
-    return kind(sql, tuple(arguments), error, connection_invalidated=is_lost)
+    return kind(sql, (), error, connection_invalidated=is_lost)

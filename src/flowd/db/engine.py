@@ -1,4 +1,4 @@
-"""The pools of connections to each kind of database, and how each connection is tuned."""
+"""How connections to each kind of database are opened and tuned, and how many there may be."""
 
 import os
 import sqlite3
@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, ExceptionContext
-from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from flowd.db.dialect import SQLITE_CLOCK, Kind
 from flowd.db.failures import BrokenConnection, first_line
@@ -23,26 +23,32 @@ STATEMENT_SECONDS = 30.0
 """Client-side deadline of one statement: a half-open socket must not hold a role for ever."""
 
 IDLE_IN_TRANSACTION_SECONDS = 60
-"""After which PostgreSQL ends a transaction whose node froze in the middle of it, and so frees its row locks."""
+"""After which a server ends a transaction whose node froze in the middle of it, and so frees its row locks."""
+
+SQLITE_READERS = 4
 
 _CACHED_STATEMENTS = 512
 
 
-def engines(url: URL, kind: Kind, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
+def most_connections(kind: Kind, pool_size: int) -> tuple[int, int]:
+    """Return how many connections writers may hold, and how many readers."""
+    # SQLite lets one connection write at a time: more would only wait for each other.
+    return (1, SQLITE_READERS) if kind is Kind.SQLITE else (pool_size, pool_size)
+
+
+def engines(url: URL, kind: Kind) -> tuple[AsyncEngine, AsyncEngine]:
     """Return the engine for writers and the one for readers, which may be the same.
 
-    Their connections begin no transaction, and are not rolled back by the pool: flowd.db.driver does both. Raises
-    MetastoreUnavailable for an SQLite file that cannot be made.
+    They pool nothing (flowd.db.connections does), and their connections begin no transaction: flowd.db.driver does.
+    Raises MetastoreUnavailable for an SQLite file that cannot be made.
     """
     match kind:
         case Kind.SQLITE:
             _make_file(Path(str(url.database)), url.render_as_string(hide_password=True))
-            # SQLite lets one connection write at a time: more would only wait for each other.
-            return _sqlite(url, 1, ()), _sqlite(url, 4, ("query_only = ON",))
+            return _sqlite(url, ()), _sqlite(url, ("query_only = ON",))
         case Kind.POSTGRESQL:
             engine = _server(
                 url,
-                pool_size,
                 isolation_level="AUTOCOMMIT",  # of SQLAlchemy's adapter, which would begin by itself
                 connect_args={
                     "timeout": CONNECT_SECONDS,
@@ -54,29 +60,31 @@ def engines(url: URL, kind: Kind, pool_size: int) -> tuple[AsyncEngine, AsyncEng
                     },
                 },
             )
-            _pass_over_closed(engine)
             return engine, engine
         case Kind.MYSQL:
             engine = _server(
                 url,
-                pool_size,
-                isolation_level="READ COMMITTED",
-                pool_pre_ping=True,
-                connect_args={"connect_timeout": int(CONNECT_SECONDS)},
+                isolation_level="AUTOCOMMIT",  # as above
+                async_creator=lambda: connect_mysql(url),
             )
             return engine, engine
 
 
-def _server(url: URL, pool_size: int, **options: Any) -> AsyncEngine:
-    engine = create_async_engine(
+async def connect_mysql(url: URL) -> Any:
+    """Return a connection to MySQL or MariaDB."""
+    from flowd.db import mysql_connection  # asyncmy is an extra of the package
+
+    return await mysql_connection.connect(
         url,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=STATEMENT_SECONDS,
-        pool_use_lifo=True,  # the connection used last has most statements prepared
-        pool_reset_on_return=None,
-        **options,
+        connect_seconds=CONNECT_SECONDS,
+        statement_seconds=STATEMENT_SECONDS,
+        idle_seconds=IDLE_IN_TRANSACTION_SECONDS,
     )
+
+
+def _server(url: URL, **options: Any) -> AsyncEngine:
+    # Nothing to reset: idle ones are clean, and a rollback on one that the server closed is an error in the log.
+    engine = create_async_engine(url, poolclass=NullPool, pool_reset_on_return=None, hide_parameters=True, **options)
     _mark_broken(engine)
     return engine
 
@@ -89,29 +97,13 @@ def _mark_broken(engine: AsyncEngine) -> None:
         if not isinstance(context.original_exception, OSError):
             return None
         context.is_disconnect = True
-        # Other connections may well be fine, as where one statement took too long.
-        context.invalidate_pool_on_disconnect = not isinstance(context.original_exception, TimeoutError)
         return BrokenConnection()
 
 
-def _pass_over_closed(engine: AsyncEngine) -> None:
-    """Replace a connection that was closed while it lay in the pool: a server that restarts closes them all."""
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def lent(dbapi_connection: Any, _record: object, _proxy: object) -> None:
-        if dbapi_connection.driver_connection.is_closed():
-            raise DisconnectionError
-
-
-def _sqlite(url: URL, pool_size: int, pragmas: Sequence[str]) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=STATEMENT_SECONDS,
-        pool_reset_on_return=None,
-        connect_args={"cached_statements": _CACHED_STATEMENTS},
-    )
+def _sqlite(url: URL, pragmas: Sequence[str]) -> AsyncEngine:
+    # Brief transactions run in the event loop's thread, others in the connection's own; never in both at a time.
+    options = {"cached_statements": _CACHED_STATEMENTS, "check_same_thread": False}
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options)
 
     @event.listens_for(engine.sync_engine, "connect")
     def connected(dbapi_connection: Any, _record: object) -> None:

@@ -19,7 +19,30 @@ _TRANSIENT_PG = {
     "57P03",  # starting up
 }
 _TRANSIENT_PG_CLASSES = ("08", "53")  # connections; disk, memory and connections that ran out
-_TRANSIENT_MYSQL = {1205, 1213, 1020, 2006, 2013}
+_TRANSIENT_MYSQL = {
+    1020,  # a row changed since it was read
+    1021,  # disk full
+    1040,  # too many connections
+    1053,  # shutting down
+    1114,  # table full: no disk, or no memory
+    1180,  # an error at COMMIT: nothing was written
+    1203,  # too many connections of this user
+    1205,  # lock wait timeout
+    1213,  # deadlock
+    1226,  # this user has used up what it is allowed within the hour
+    1290,  # read-only: a primary that became a replica
+    1317,  # statement killed
+    1412,  # a table was changed since the snapshot was taken
+    1836,  # read-only, as 1290
+    1927,  # connection killed
+    1969,  # MariaDB's max_statement_time
+    2003,  # cannot connect
+    2006,  # gone away
+    2013,  # lost during the statement
+    2014,  # out of step
+    3101,  # group replication rolled it back: another primary was first
+    4031,  # MySQL closed it for having been idle
+}
 _TRANSIENT_SQLITE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -68,4 +91,5 @@ def first_line(error: BaseException) -> str:
     """Return the driver's error in one line."""
     original = getattr(error, "orig", None) or (error.__cause__ if isinstance(error, BrokenConnection) else error)
     lines = str(original).strip().splitlines()
-    return f"{type(original).__name__}: {lines[0] if lines else 'no details'}"
+    nothing_said = "no answer in time" if isinstance(original, TimeoutError) else "no details"
+    return f"{type(original).__name__}: {lines[0] if lines else nothing_said}"

@@ -2,22 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from flowd.db.connections import Connections
 from flowd.db.dialect import Dialect, Kind
 from flowd.db.driver import Driver
 from flowd.db.driver_postgresql import PostgresqlDriver
-from flowd.db.driver_sqlalchemy import SqlalchemyDriver
 from flowd.db.driver_sqlite import SqliteDriver
-from flowd.db.engine import engines
+from flowd.db.engine import connect_mysql, engines, most_connections
 from flowd.db.failures import BrokenConnection, is_transient, unavailable
 from flowd.db.metastore_url import normalise
 from flowd.db.transaction import Transaction
-from flowd.domain.errors import MetastoreUnavailable
+from flowd.domain.errors import InvalidSettings, MetastoreUnavailable
 
 Result = TypeVar("Result")
 
@@ -28,8 +30,11 @@ class Metastore:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url, kind = normalise(url)
         self.dialect = Dialect(kind)
-        self.name = self.url.render_as_string(hide_password=True)
-        self._writer, self._reader = engines(self.url, kind, pool_size)
+        told = self.url.set(
+            drivername=self.url.get_backend_name()
+        )  # as people write it: which driver is flowd's matter
+        self.name = told.render_as_string(hide_password=True)
+        self._writer, self._reader = _connections(self.url, kind, pool_size)
 
     @property
     def is_embedded(self) -> bool:
@@ -39,20 +44,26 @@ class Metastore:
     @property
     def pooled_out(self) -> int:
         """How many connections are lent out now; tests assert that none is left."""
-        pools = {engine.pool for engine in (self._writer, self._reader)}
-        return sum(pool.checkedout() for pool in pools)  # type: ignore[attr-defined]
+        return sum(connections.lent_out for connections in {self._writer, self._reader})
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+    def transaction(self, *, is_brief: bool = False) -> AbstractAsyncContextManager[Transaction]:
         """A write transaction: committed at the end of the context, rolled back by an exception.
+
+        `is_brief` promises that none of its text statements takes more than a few milliseconds: an embedded database
+        then runs them in the event loop.
 
         Raises MetastoreUnavailable where the database is away or the transaction lost against another one; either way
         nothing was written unless the connection broke during COMMIT itself.
         """
-        return self._begun(self._writer, is_reading=False)
+        return self._begun(self._writer, lambda driver: driver.begin(is_reading=False, is_brief=is_brief))
 
     def reading(self) -> AbstractAsyncContextManager[Transaction]:
         """A read-only snapshot: every statement in it sees the same moment. It waits for no writer."""
-        return self._begun(self._reader, is_reading=True)
+        return self._begun(self._reader, lambda driver: driver.begin(is_reading=True))
+
+    def glance(self) -> AbstractAsyncContextManager[Transaction]:
+        """Brief reads, each of a moment of its own: for agents that look whether there is anything to do."""
+        return self._begun(self._reader, _look)
 
     async def retrying(self, action: Callable[[], Awaitable[Result]], *, tries: int = 3) -> Result:
         """Return what `action` returns, called again where its transaction lost against another one."""
@@ -66,23 +77,28 @@ class Metastore:
         raise AssertionError("unreachable: the last try returns or raises")
 
     async def close(self) -> None:
-        """Close every pooled connection."""
-        for engine in {self._writer, self._reader}:
-            await engine.dispose()
+        """Close every connection that is not in use."""
+        for connections in {self._writer, self._reader}:
+            await connections.close()
 
     @asynccontextmanager
-    async def _begun(self, engine: AsyncEngine, *, is_reading: bool) -> AsyncIterator[Transaction]:
+    async def _begun(
+        self, connections: Connections, begin: Callable[[Driver], Awaitable[None]]
+    ) -> AsyncIterator[Transaction]:
         """A transaction whose errors are translated, and whose connection is given back whatever happens."""
         try:
-            connection = await engine.connect()
+            lent = await connections.lend()
+        except InvalidSettings:
+            raise  # a server that no waiting will help
         except Exception as error:
             # Whatever keeps a driver from connecting: each raises errors of its own here, which SQLAlchemy wraps not.
             raise unavailable(self.name, error) from error
-        driver = _driver(self.dialect.kind, connection)
         try:
-            await driver.begin(is_reading=is_reading)
-            yield Transaction(connection, driver, self.dialect)
-            await driver.commit()
+            await begin(lent.driver)
+            tx = Transaction(lent.connection, lent.driver, self.dialect)
+            yield tx
+            await tx.flush()
+            await lent.driver.commit()
         except DBAPIError as error:
             if is_transient(error):
                 raise unavailable(self.name, error) from error
@@ -90,14 +106,24 @@ class Metastore:
         except BrokenConnection as error:
             raise unavailable(self.name, error) from error
         finally:
-            if driver.is_clean and not connection.in_transaction():
-                await connection.close()  # waits for nothing, so that nothing can cancel it halfway
-            else:
-                await asyncio.shield(_clear_up(connection, driver))
+            await connections.take_back(lent)
+
+
+async def _look(driver: Driver) -> None:
+    driver.look()
+
+
+def _connections(url: URL, kind: Kind, pool_size: int) -> tuple[Connections, Connections]:
+    """Return the connections for writers and those for readers, which may be the same."""
+    writer, reader = engines(url, kind)
+    writers, readers = most_connections(kind, pool_size)
+    lend = partial(_driver, kind)
+    writing = Connections(writer, writers, lend)
+    return writing, writing if reader is writer else Connections(reader, readers, lend)
 
 
 def _driver(kind: Kind, connection: AsyncConnection) -> Driver:
-    """Return the driver for a transaction on this connection, just lent by the pool."""
+    """Return the driver for one transaction on this connection."""
     assert connection.sync_connection is not None
     lent = connection.sync_connection.connection
     match kind:
@@ -107,16 +133,6 @@ def _driver(kind: Kind, connection: AsyncConnection) -> Driver:
         case Kind.POSTGRESQL:
             return PostgresqlDriver(lent.driver_connection, lent.info)
         case Kind.MYSQL:
-            return SqlalchemyDriver(connection)
+            from flowd.db.driver_mysql import MysqlDriver  # asyncmy is an extra of the package
 
-
-async def _clear_up(connection: AsyncConnection, driver: Driver) -> None:
-    """Give the connection back rolled back, or throw it away: the pool does not look at what it is given."""
-    if not connection.invalidated:  # as SQLAlchemy does with the connection of a statement of its own that broke
-        if driver.is_open and driver.is_answered:
-            with suppress(DBAPIError, BrokenConnection):  # the first error is the one to tell; it is not clean then
-                await driver.rollback()
-        if not driver.is_clean:
-            await driver.abandon()
-            await connection.invalidate()
-    await connection.close()
+            return MysqlDriver(lent.driver_connection, lent.info, connect=partial(connect_mysql, connection.engine.url))

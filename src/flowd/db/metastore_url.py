@@ -4,6 +4,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from flowd.db.dialect import Kind
+from flowd.db.mysql_options import tls_of
+from flowd.db.postgresql_options import with_asyncpg_options
 from flowd.domain.errors import InvalidInput
 
 _DRIVERS = {
@@ -18,7 +20,8 @@ _DRIVERS = {
 def normalise(url: str) -> tuple[URL, Kind]:
     """Return the URL with the asynchronous driver that flowd uses, and which database it names.
 
-    Raises InvalidInput, without the password, for a URL that names none of SQLite, PostgreSQL, MySQL or MariaDB.
+    Raises InvalidInput, without the password, for a URL that names none of SQLite, PostgreSQL, MySQL or MariaDB, or has
+    an option that cannot be followed.
     """
     try:
         parsed = make_url(url)
@@ -36,8 +39,12 @@ def normalise(url: str) -> tuple[URL, Kind]:
         case Kind.SQLITE if not parsed.database or parsed.database == ":memory:":
             # Reader and writer are two connections: each would see a database of its own.
             raise InvalidInput("the metastore's URL names an SQLite database in memory; wanted a file, sqlite:///PATH")
-        case Kind.POSTGRESQL if mode := parsed.query.get("sslmode"):
-            # libpq's word, which every PostgreSQL URL uses; asyncpg calls it ssl.
-            return parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode}), kind
+        case Kind.POSTGRESQL:
+            return with_asyncpg_options(parsed), kind
+        case Kind.MYSQL if not parsed.database:
+            raise InvalidInput("the metastore's URL names no database; wanted mysql://USER:PASSWORD@HOST/DATABASE")
+        case Kind.MYSQL:
+            tls_of(parsed)  # a mistake in it is told now, not at the first connection
+            return parsed, kind
         case _:
             return parsed, kind

@@ -2,6 +2,7 @@
 
 from flowd.db.transaction import Transaction
 from flowd.domain.ids import DagId, RunKey
+from flowd.domain.states import RunState
 
 
 async def set_paused(tx: Transaction, dag_id: DagId, is_paused: bool) -> bool:
@@ -19,3 +20,18 @@ async def live_runs(tx: Transaction, dag_id: DagId) -> list[RunKey]:
         {"dag_id": dag_id},
     )
     return [RunKey(key) for (key,) in rows]
+
+
+async def pause_after_failures(tx: Transaction, dag_id: DagId, limit: int) -> bool:
+    """Pause the DAG where its latest `limit` runs have all failed; return True where it was not paused before."""
+    rows = await tx.execute(
+        "SELECT state FROM dag_run WHERE dag_id = :dag_id ORDER BY run_after DESC, id DESC LIMIT :limit",
+        {"dag_id": dag_id, "limit": limit},
+    )
+    states = [state for (state,) in rows]
+    if len(states) < limit or any(state != RunState.FAILED.value for state in states):
+        return False
+    paused = await tx.execute(
+        "UPDATE dag SET is_paused = :yes WHERE dag_id = :dag_id AND NOT is_paused", {"yes": True, "dag_id": dag_id}
+    )
+    return paused.rowcount == 1

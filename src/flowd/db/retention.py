@@ -1,16 +1,15 @@
 """Deleting what has ended long ago: runs with everything under them, then the versions and bundles nothing uses."""
 
-import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Table, delete, exists, func, select, union
 
+from flowd.db.bundles import delete_unused_contents
 from flowd.db.metastore import Metastore
 from flowd.db.moments import to_db
-from flowd.db.tables import bundle, bundle_content, dag, dag_run, dag_version, task_instance
+from flowd.db.tables import bundle, dag, dag_run, dag_version, task_instance
 from flowd.db.transaction import Transaction
 from flowd.domain.states import RunState
 
@@ -19,7 +18,6 @@ YOUNGEST_UNUSED = timedelta(hours=1)
 """A bundle is stored a moment before the first DAG names it: younger ones are never deleted."""
 
 _ENDED = (RunState.SUCCESS.value, RunState.FAILED.value)
-_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +80,6 @@ async def _has_ended(tx: Transaction, older_than: timedelta) -> ColumnElement[bo
 async def _delete_unused(metastore: Metastore, older_than: timedelta) -> tuple[int, int, int]:
     """Delete DAG versions, then bundles, then files of bundles that nothing names."""
     async with metastore.transaction() as tx:
-        if lock := tx.dialect.exclusive_bundles:
-            await tx.execute(lock)
         before = to_db(await tx.now() - older_than)
         versions = await _delete_where(
             tx,
@@ -96,17 +92,7 @@ async def _delete_unused(metastore: Metastore, older_than: timedelta) -> tuple[i
         bundles = await _delete_where(
             tx, bundle, (bundle.c.created_at < before) & bundle.c.hash.not_in(select(named.subquery().c[0]))
         )
-        return versions, bundles, await _delete_unused_contents(tx)
-
-
-async def _delete_unused_contents(tx: Transaction) -> int:
-    """A content is used where its hash stands in a manifest, whatever the manifest's form."""
-    manifests = (await tx.execute(select(bundle.c.manifest))).scalars()
-    used = {found for manifest in manifests for found in _HASH.findall(manifest)}
-    stored = set((await tx.execute(select(bundle_content.c.hash))).scalars())
-    unused = json.dumps(sorted(stored - used))
-    statement = f"DELETE FROM bundle_content WHERE hash IN {tx.dialect.keys('keys', 'text')}"
-    return int((await tx.execute(statement, {"keys": unused})).rowcount)
+        return versions, bundles, await delete_unused_contents(tx)
 
 
 async def _delete_where(tx: Transaction, table: Table, condition: ColumnElement[bool]) -> int:

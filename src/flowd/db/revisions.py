@@ -19,6 +19,7 @@ class SchemaState(StrEnum):
     UP_TO_DATE = "up_to_date"
     EMPTY = "empty"
     BEHIND = "behind"
+    CUT_OFF = "cut_off"
     AHEAD = "ahead"
     FOREIGN = "foreign"
 
@@ -39,6 +40,16 @@ class SchemaStatus:
                 return f"the metastore is empty, and {self.wanted} is wanted; run `flowd db migrate`"
             case SchemaState.BEHIND:
                 return f"the metastore's schema is {self.found}, and {self.wanted} is wanted; run `flowd db migrate`"
+            case SchemaState.CUT_OFF if self.found is None:
+                return (
+                    f"the migration of the metastore to {self.wanted} was cut off; run `flowd db migrate`, which begins"
+                    " it anew"
+                )
+            case SchemaState.CUT_OFF:
+                return (
+                    f"the metastore's schema is {self.found}, but tables of it are missing; restore a backup, or run"
+                    " `flowd db reset`, which deletes everything"
+                )
             case SchemaState.AHEAD:
                 return (
                     f"the metastore's schema is {self.found}, newer than {self.wanted}, the newest this flowd knows;"
@@ -54,24 +65,30 @@ class SchemaStatus:
 async def current(metastore: Metastore) -> SchemaStatus:
     """Return where the metastore's schema stands; raise MetastoreUnavailable where it does not answer."""
     async with metastore.reading() as tx:
-        return await tx.connection.run_sync(_status)
+        return await tx.connection.run_sync(status_of)
 
 
-def _status(connection: Connection) -> SchemaStatus:
+def status_of(connection: Connection) -> SchemaStatus:
+    """Return where the schema stands that this connection sees."""
     tables = set(inspect(connection).get_table_names())
     found: list[str] = []
     if VERSION_TABLE in tables:
         found = [row[0] for row in connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}"))]
-    are_ours_there = not tables.isdisjoint(metadata.tables)
-    return SchemaStatus(",".join(found) or None, HEAD, _state(found, are_ours_there=are_ours_there))
+    return SchemaStatus(",".join(found) or None, HEAD, _state(found, tables))
 
 
-def _state(found: list[str], *, are_ours_there: bool) -> SchemaState:
+def _state(found: list[str], tables: set[str]) -> SchemaState:
+    ours = tables & metadata.tables.keys()
     match found:
+        case [] if not ours:
+            return SchemaState.EMPTY
         case []:
-            return SchemaState.FOREIGN if are_ours_there else SchemaState.EMPTY
+            # Alembic makes its table first and writes the revision last, and where it cannot roll back, ours are left
+            # in between.
+            is_cut_off = tables == ours | {VERSION_TABLE}
+            return SchemaState.CUT_OFF if is_cut_off else SchemaState.FOREIGN
         case [revision] if revision == HEAD:
-            return SchemaState.UP_TO_DATE
+            return SchemaState.UP_TO_DATE if len(ours) == len(metadata.tables) else SchemaState.CUT_OFF
         case [revision] if revision in REVISIONS:
             return SchemaState.BEHIND
         case [revision] if len(revision) == len(HEAD) and revision.isdecimal() and revision > HEAD:

@@ -1,8 +1,8 @@
 """The schema: one table per thing, as SQLAlchemy Core tables.
 
 Moments are BIGINT microseconds since 1970 UTC: one exact, ordered form in every database (`moments.py` converts).
-Every index that a hot statement uses is partial and holds live rows only, so that history costs nothing.
-Databases without partial indexes get the whole index.
+Every index that a hot statement uses is partial and holds live rows only, so that history costs nothing. MySQL and
+MariaDB have no partial indexes: theirs begin with the state, or with a column that is NULL in whatever is over.
 """
 
 from collections.abc import Sequence
@@ -26,9 +26,13 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
+from sqlalchemy.dialects.mysql import DOUBLE, LONGBLOB, LONGTEXT
+from sqlalchemy.engine import Dialect
 
 from flowd.domain.states import WAITING, RunState, TaskState
+
+WHOLE = "whole"
+"""The mark, in an index's `info`, of those that only MySQL and MariaDB have."""
 
 metadata = MetaData(
     naming_convention={
@@ -44,6 +48,7 @@ KEY = BigInteger().with_variant(Integer, "sqlite")
 MOMENT = BigInteger()
 ID = String(250)
 HASH = String(64)
+SECONDS = Float().with_variant(DOUBLE, "mysql", "mariadb")
 DOCUMENT = Text().with_variant(LONGTEXT, "mysql", "mariadb")
 CONTENT = LargeBinary().with_variant(LONGBLOB, "mysql", "mariadb")
 
@@ -54,7 +59,18 @@ def _states(values: Sequence[str]) -> str:
 
 def _live(name: str, *columns: TextClause | str, where: str) -> Index:
     """An index on live rows only."""
-    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where)).ddl_if(
+        callable_=lambda *found, **more: not _is_mysql(*found, **more)
+    )
+
+
+def _whole(name: str, *columns: TextClause | str) -> Index:
+    """What stands for indexes of live rows where there are none."""
+    return Index(name, *columns, info={WHOLE: True}).ddl_if(callable_=_is_mysql)
+
+
+def _is_mysql(*_: object, dialect: Dialect, **__: object) -> bool:
+    return dialect.name in ("mysql", "mariadb")
 
 
 bundle = Table(
@@ -99,7 +115,7 @@ dag = Table(
     Column("warnings", DOCUMENT, nullable=False, server_default=text("'[]'")),
     Column("first_seen_at", MOMENT, nullable=False),
     Column("parsed_at", MOMENT, nullable=False),
-    Column("parse_seconds", Float, nullable=False),
+    Column("parse_seconds", SECONDS, nullable=False),
     Column("last_interval_start", MOMENT),
     Column("last_interval_end", MOMENT),
     Column("next_run_after", MOMENT),
@@ -107,6 +123,7 @@ dag = Table(
     Column("next_interval_start", MOMENT),
     Column("next_interval_end", MOMENT),
     _live("ix_dag_due", "next_run_after", where="is_active AND NOT is_paused AND next_run_after IS NOT NULL"),
+    _whole("ix_dag_next", "next_run_after"),
 )
 
 import_error = Table(
@@ -155,6 +172,10 @@ dag_run = Table(
     _live("ix_dag_run_timeout", "timeout_at", where="state = 'running' AND timeout_at IS NOT NULL"),
     _live("ix_dag_run_callback", "callback_due_at", where="callback_due_at IS NOT NULL"),
     Index("ix_dag_run_ended", "ended_at"),
+    _whole("ix_dag_run_state", "state", "dag_id", "id"),
+    _whole("ix_dag_run_state_timeout", "state", "timeout_at"),
+    _whole("ix_dag_run_has_news", "has_news", "id"),
+    _whole("ix_dag_run_callback_due", "callback_due_at"),
 )
 
 task_instance = Table(
@@ -169,6 +190,7 @@ task_instance = Table(
     Column("version", Integer, nullable=False),
     Column("try_number", Integer, nullable=False),
     Column("max_tries", Integer, nullable=False),
+    Column("leg", Integer, nullable=False, server_default=text("0")),
     Column("lost", Integer, nullable=False, server_default=text("0")),
     Column("token", String(32)),
     Column("worker", String(200)),
@@ -177,6 +199,7 @@ task_instance = Table(
     Column("is_cancel_requested", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("held_until", MOMENT),
     Column("not_before", MOMENT),
+    Column("waits_since", MOMENT),
     Column("skips", DOCUMENT),
     Column("needs_propagation", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("scheduled_at", MOMENT),
@@ -211,6 +234,12 @@ task_instance = Table(
     _live("ix_task_instance_waiting", "not_before", where=f"state IN ({_states(list(WAITING))})"),
     _live("ix_task_instance_restarting", "held_until", where="state = 'restarting'"),
     _live("ix_task_instance_news", "run", where="needs_propagation"),
+    _whole("ix_task_instance_run_state", "run", "state", text("priority DESC"), "id"),
+    _whole("ix_task_instance_state", "state", "queue", text("priority DESC"), "id"),
+    _whole("ix_task_instance_ring_at", "ring_at"),
+    _whole("ix_task_instance_lease_until", "lease_until"),
+    _whole("ix_task_instance_not_before", "not_before"),
+    _whole("ix_task_instance_untold", "needs_propagation", "run"),
 )
 
 task_transition = Table(
@@ -250,7 +279,7 @@ attempt = Table(
     Column("ended_at", MOMENT, nullable=False),
     Column("exit_code", Integer),
     Column("exit_signal", Integer),
-    Column("cpu_seconds", Float),
+    Column("cpu_seconds", SECONDS),
     Column("peak_rss_bytes", BigInteger),
     Column("is_log_truncated", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("error", DOCUMENT),
@@ -280,6 +309,79 @@ pool = Table(
     Column("slots", Integer, nullable=False),
     Column("description", DOCUMENT),
     Column("include_deferred", Boolean(create_constraint=False), nullable=False, server_default=false()),
+)
+
+asset = Table(
+    "asset",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("name", ID, nullable=False, unique=True),
+    Column("uri", String(1500), nullable=False),
+    Column("asset_group", ID, nullable=False),
+    Column("extra", DOCUMENT, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    Column("updated_at", MOMENT, nullable=False),
+)
+
+asset_alias = Table(
+    "asset_alias",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("name", ID, nullable=False, unique=True),
+    Column("asset_group", ID, nullable=False),
+)
+
+asset_alias_member = Table(
+    "asset_alias_member",
+    metadata,
+    Column("asset", KEY, primary_key=True, autoincrement=False),
+    Column("alias", ID, primary_key=True),
+)
+
+asset_use = Table(
+    "asset_use",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("dag_id", ID, nullable=False),
+    Column("task_id", ID),
+    Column("kind", String(20), nullable=False),
+    Column("name", ID, nullable=False),
+    Column("at", MOMENT, nullable=False),
+    Index("ix_asset_use_dag", "dag_id"),
+    Index("ix_asset_use_name", "name", "kind"),
+)
+
+asset_event = Table(
+    "asset_event",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("asset", KEY, nullable=False),
+    Column("alias", ID),
+    Column("extra", DOCUMENT, nullable=False),
+    Column("source_dag_id", ID),
+    Column("source_task_id", ID),
+    Column("source_run_id", ID),
+    Column("source_map_index", Integer, nullable=False),
+    Column("at", MOMENT, nullable=False),
+    Index("ix_asset_event_asset", "asset", "id"),
+    Index("ix_asset_event_at", "at"),
+)
+
+asset_event_queue = Table(
+    "asset_event_queue",
+    metadata,
+    Column("dag_id", ID, primary_key=True),
+    Column("event", KEY, primary_key=True, autoincrement=False),
+    Column("asset", KEY, nullable=False),
+    Column("at", MOMENT, nullable=False),
+)
+
+asset_event_run = Table(
+    "asset_event_run",
+    metadata,
+    Column("run", KEY, ForeignKey("dag_run.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("event", KEY, primary_key=True, autoincrement=False),
+    Index("ix_asset_event_run_event", "event"),
 )
 
 variable = Table(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from sqlalchemy import Executable, Table
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.dialects import mysql, sqlite
 
 from flowd.db.dialect import Kind
 
@@ -16,6 +16,8 @@ def upsert(kind: Kind, table: Table, row: Mapping[str, object]) -> Executable:
         case Kind.SQLITE:
             return sqlite.insert(table).values(row).on_conflict_do_update(index_elements=keys, set_=changed)
         case Kind.POSTGRESQL:
+            from sqlalchemy.dialects import postgresql  # 2 MiB that a node on SQLite has no use for
+
             return postgresql.insert(table).values(row).on_conflict_do_update(index_elements=keys, set_=changed)
         case Kind.MYSQL:
             return mysql.insert(table).values(row).on_duplicate_key_update(changed)

@@ -27,7 +27,7 @@ class XCom:
 
 
 async def push(tx: Transaction, values: Sequence[tuple[InstanceKey, str, Any]], now: datetime) -> None:
-    """Store these JSON values by instance and name, each in the place of one it had under that name."""
+    """Store these JSON values by instance and name, each in the place of one it had under that name; deferred."""
     if not values:
         return
     document = as_json(
@@ -37,15 +37,8 @@ async def push(tx: Transaction, values: Sequence[tuple[InstanceKey, str, Any]], 
             for key, name, value in values
         ]
     )
-    rows = tx.dialect.rows(_COLUMNS)
-    await tx.execute(
-        f"DELETE FROM xcom WHERE EXISTS (SELECT 1 FROM {rows} WHERE r.instance = xcom.instance AND r.name = xcom.name)",
-        {"rows": document},
-    )
-    await tx.execute(
-        f"INSERT INTO xcom (instance, name, value, at) SELECT instance, name, value, at FROM {rows} WHERE 1 = 1",
-        {"rows": document},
-    )
+    for statement in tx.dialect.replace("xcom", _COLUMNS, keys=("instance", "name")):
+        await tx.defer("xcom", statement, {"rows": document})
 
 
 async def forget(tx: Transaction, instances: Sequence[InstanceKey]) -> None:

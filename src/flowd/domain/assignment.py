@@ -30,7 +30,8 @@ class RunContext:
 class Assignment:
     """One try of one task instance: who it is, what to do, and in which run.
 
-    `max_tries` is Airflow's: a failed try is followed by another while `try_number <= max_tries`.
+    `max_tries` is Airflow's: a failed try is followed by another while `try_number <= max_tries`. `leg` counts how
+    often the try has waited, and `waits_since` is since when.
     """
 
     instance: InstanceKey
@@ -40,6 +41,8 @@ class Assignment:
     map_index: int = UNMAPPED
     try_number: int
     max_tries: int
+    leg: int = 0
+    waits_since: datetime | None = None
     queue: str = DEFAULT_QUEUE
     operator: str
     work: Work
@@ -66,6 +69,8 @@ def assignment_to_json(assignment: Assignment) -> dict[str, Any]:
         "map_index": assignment.map_index,
         "try_number": assignment.try_number,
         "max_tries": assignment.max_tries,
+        "leg": assignment.leg,
+        "waits_since": _iso(assignment.waits_since),
         "instance": assignment.instance,
         "queue": assignment.queue,
         "operator": assignment.operator,
@@ -92,6 +97,8 @@ def assignment_from_json(document: Mapping[str, Any]) -> Assignment:
         map_index=int(document["map_index"]),
         try_number=int(document["try_number"]),
         max_tries=int(document["max_tries"]),
+        leg=int(document["leg"]),
+        waits_since=_moment(document["waits_since"]),
         queue=document["queue"],
         operator=document["operator"],
         work=work_from_json(document["work"]),

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from flowd.domain.assets import AssetCondition, condition_from_json, condition_to_json
 from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import DagId
 from flowd.domain.task_spec import TaskSpec, task_from_json, task_to_json
 from flowd.domain.timetable import TimetableSpec, timetable_from_json
 
-FORMAT = 1
+FORMAT = 2
 """Version of the JSON form; it is part of the structural hash, so that a new form makes new DAG versions."""
 
 LONGEST_DURATION = timedelta(days=36_525)
@@ -23,20 +24,24 @@ LONGEST_DURATION = timedelta(days=36_525)
 class DagSpec:
     """One DAG: its tasks, when it runs and how much of it may run at once.
 
+    It runs when `timetable` says so and, where there are `assets`, when that condition on their events is met.
     `file` is relative to the DAG folder. `params` holds each parameter as `{value, description, schema}`.
-    `max_active_tasks` bounds queued and running instances per run, as in Airflow 3. `presentation` is what only pages
-    and the API show: description, tags, owner, doc_md, task groups, access_control.
+    `max_active_tasks` bounds queued and running instances per run, as in Airflow 3. After `max_consecutive_failed_runs`
+    failed runs in a row, 0 for never, the scheduler pauses the DAG. `presentation` is what only pages and the API show:
+    description, tags, owner, doc_md, task groups, access_control.
     """
 
     dag_id: DagId
     file: str
     timetable: TimetableSpec
     tasks: tuple[TaskSpec, ...]
+    assets: AssetCondition | None = None
     start_date: datetime | None = None
     end_date: datetime | None = None
     catchup: bool = False
     max_active_runs: int = 16
     max_active_tasks: int = 16
+    max_consecutive_failed_runs: int = 0
     dagrun_timeout: timedelta | None = None
     is_paused_upon_creation: bool | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -75,12 +80,14 @@ def dag_to_json(dag: DagSpec) -> dict[str, Any]:
         "dag_id": dag.dag_id,
         "file": dag.file,
         "timetable": dag.timetable.to_json(),
+        "assets": None if dag.assets is None else condition_to_json(dag.assets),
         "tasks": [task_to_json(task) for task in dag.tasks],
         "start_date": dag.start_date.isoformat() if dag.start_date else None,
         "end_date": dag.end_date.isoformat() if dag.end_date else None,
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
         "max_active_tasks": dag.max_active_tasks,
+        "max_consecutive_failed_runs": dag.max_consecutive_failed_runs,
         "dagrun_timeout": None if timeout is None else timeout.total_seconds(),
         "is_paused_upon_creation": dag.is_paused_upon_creation,
         "params": dict(dag.params),
@@ -98,12 +105,14 @@ def dag_from_json(document: Mapping[str, Any]) -> DagSpec:
         dag_id=DagId(document["dag_id"]),
         file=document["file"],
         timetable=timetable_from_json(document["timetable"]),
+        assets=None if document["assets"] is None else condition_from_json(document["assets"]),
         tasks=tuple(task_from_json(task) for task in document["tasks"]),
         start_date=datetime.fromisoformat(start) if start else None,
         end_date=datetime.fromisoformat(end) if end else None,
         catchup=document["catchup"],
         max_active_runs=document["max_active_runs"],
         max_active_tasks=document["max_active_tasks"],
+        max_consecutive_failed_runs=document["max_consecutive_failed_runs"],
         dagrun_timeout=None if timeout is None else timedelta(seconds=timeout),
         is_paused_upon_creation=document["is_paused_upon_creation"],
         params=document["params"],

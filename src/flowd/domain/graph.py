@@ -1,35 +1,58 @@
 """Graph: the edges of a DAG, indexed once per DAG version."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import TaskId
+from flowd.domain.setup_teardown import Setups, deciding_tasks, reach, setups_by_task
 from flowd.domain.task_spec import TaskSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """A checked DAG: `tasks` in topological order, `downstream` the direct successors of each task."""
+    """A checked DAG: `tasks` in topological order, `downstream` the direct successors of each task.
+
+    `leaves` are the tasks whose states decide the run's: nothing waits for them but teardowns. Those
+    `depending_on_past` wait for the run before; `limited_per_dag` have a max_active_tis_per_dag. `setups` are those
+    that a task waits for, and `serves` the tasks for which a setup counts beyond those directly below it. All are found
+    once: no advance costs the size of the DAG.
+    """
 
     dag: DagSpec
     tasks: Mapping[TaskId, TaskSpec]
     downstream: Mapping[TaskId, tuple[TaskId, ...]]
+    leaves: tuple[TaskId, ...] = field(init=False)
+    depending_on_past: tuple[TaskId, ...] = field(init=False)
+    limited_per_dag: tuple[TaskSpec, ...] = field(init=False)
+    setups: Mapping[TaskId, Setups] = field(init=False)
+    serves: Mapping[TaskId, tuple[TaskId, ...]] = field(init=False)
 
-    @property
-    def leaves(self) -> tuple[TaskId, ...]:
-        """The tasks nothing waits for: their states decide the run's."""
-        return tuple(task_id for task_id in self.tasks if not self.downstream[task_id])
+    def __post_init__(self) -> None:
+        tasks = self.tasks.values()
+        setups = setups_by_task(self.tasks, self.downstream)
+        serves: dict[TaskId, tuple[TaskId, ...]] = {}
+        for task_id, its in setups.items():
+            serves |= {setup: (*serves.get(setup, ()), task_id) for setup in its.indirect}
+        found: dict[str, object] = {
+            "leaves": deciding_tasks(self.tasks, self.downstream),
+            "setups": setups,
+            "serves": serves,
+            "depending_on_past": tuple(task.task_id for task in tasks if task.depends_on_past),
+            "limited_per_dag": tuple(task for task in tasks if task.max_active_tis_per_dag is not None),
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
 
     def descendants(self, roots: Iterable[TaskId]) -> set[TaskId]:
         """Return every task reachable from `roots`, the roots left out unless reachable from one another."""
-        return _reach(roots, self.downstream)
+        return reach(roots, self.downstream)
 
     def ancestors(self, roots: Iterable[TaskId]) -> set[TaskId]:
         """Return every task from which one of `roots` is reachable."""
-        return _reach(roots, {task_id: task.upstream for task_id, task in self.tasks.items()})
+        return reach(roots, {task_id: task.upstream for task_id, task in self.tasks.items()})
 
 
 def graph_of(dag: DagSpec) -> Graph:
@@ -59,14 +82,3 @@ def graph_of(dag: DagSpec) -> Graph:
         tasks={task_id: by_id[task_id] for task_id in order},
         downstream={task_id: tuple(successors) for task_id, successors in downstream.items()},
     )
-
-
-def _reach(roots: Iterable[TaskId], edges: Mapping[TaskId, tuple[TaskId, ...]]) -> set[TaskId]:
-    seen: set[TaskId] = set()
-    frontier = list(roots)
-    while frontier:
-        for neighbour in edges[frontier.pop()]:
-            if neighbour not in seen:
-                seen.add(neighbour)
-                frontier.append(neighbour)
-    return seen

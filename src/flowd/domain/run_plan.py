@@ -5,7 +5,8 @@ ended until a step brings no more. The cost is that of the edges out of what end
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 
 from flowd.domain.graph import Graph
 from flowd.domain.ids import TaskId
@@ -13,7 +14,7 @@ from flowd.domain.states import TaskState
 from flowd.domain.task_events import CompletedWithoutWork, Decided, Scheduled
 from flowd.domain.task_instance import TaskInstance
 from flowd.domain.task_spec import TaskSpec
-from flowd.domain.trigger_rules import UpstreamCounts, Verdict, evaluate
+from flowd.domain.trigger_rules import TriggerRule, UpstreamCounts, Verdict, evaluate
 from flowd.domain.work import NoWork
 
 
@@ -79,7 +80,17 @@ def downstream_of(graph: Graph, news: Iterable[News]) -> list[TaskId]:
     for item in news:
         touched.update(dict.fromkeys(graph.downstream[item.task_id]))
         touched.update(dict.fromkeys(_known_skips(graph, item)))
+        touched.update(dict.fromkeys(graph.serves.get(item.task_id, ())))
     return list(touched)
+
+
+def setups_of(graph: Graph, task_ids: Iterable[TaskId]) -> list[TaskId]:
+    """Return the setups whose states `step` needs to judge these tasks, each once."""
+    found: dict[TaskId, None] = {}
+    for task_id in task_ids if graph.setups else ():
+        if (its := graph.setups.get(task_id)) is not None:
+            found.update(dict.fromkeys((*its.direct, *its.indirect)))
+    return list(found)
 
 
 def step(
@@ -90,18 +101,21 @@ def step(
     held: Collection[TaskId] = (),
     revisit: Iterable[TaskId] = (),
     decided_against: Iterable[TaskId] = (),
+    setup_states: Mapping[TaskId, TaskState] = MappingProxyType({}),
 ) -> Step:
     """Return the consequences of `news` for the instances directly below.
 
     `standings` holds all of `downstream_of(news)` and of `revisit`, tasks to be judged anew though no upstream ended;
     those of them in `decided_against` are skipped: a branch that ended earlier did not take them.
     A task in `held` is not scheduled yet, whatever its trigger rule says: it depends on a past that is not settled.
+    `setup_states` holds the state of all of `setups_of` what is judged; one that has not told of its end has not ended.
     """
     tallies: dict[TaskId, Tally] = {}
     judged_anew = list(revisit)
     skipped = set(decided_against) & set(judged_anew)
     for item in news:
         skipped.update(_known_skips(graph, item))
+        judged_anew += graph.serves.get(item.task_id, ())
         for below in graph.downstream[item.task_id]:
             tallies[below] = tallies.get(below, standings[below].tally).plus(item.outcome)
     events: dict[TaskId, Scheduled | Decided | CompletedWithoutWork] = {}
@@ -111,7 +125,9 @@ def step(
         if task_id in skipped:
             events[task_id] = Decided(TaskState.SKIPPED)
             continue
-        event = _verdict(graph.tasks[task_id], tallies.get(task_id, standings[task_id].tally), task_id in held)
+        tally = tallies.get(task_id, standings[task_id].tally)
+        verdict = verdict_of(graph, graph.tasks[task_id], tally, setup_states)
+        event = _event(verdict, graph.tasks[task_id], is_held=task_id in held)
         if event is not None:
             events[task_id] = event
     return Step(tallies=tallies, events=events)
@@ -128,6 +144,29 @@ def recount(upstreams: Iterable[TaskInstance]) -> Tally:
         if upstream.state.is_finished and not upstream.needs_propagation:
             tally = tally.plus(upstream.state)
     return tally
+
+
+def verdict_of(graph: Graph, task: TaskSpec, tally: Tally, setup_states: Mapping[TaskId, TaskState]) -> Verdict:
+    """Return what becomes of a task: what its indirect setups allow, and then what its trigger rule says."""
+    setups = graph.setups.get(task.task_id)
+    if setups is None:
+        return evaluate(task.trigger_rule, counts_of(task, tally))
+    by_setups = evaluate(TriggerRule.ALL_SUCCESS, _counts_of_states([setup_states[one] for one in setups.indirect]))
+    if by_setups is not Verdict.READY:
+        return by_setups
+    direct = [setup_states[one] for one in setups.direct]
+    counts = replace(
+        counts_of(task, tally),
+        setup_total=len(direct),
+        setup_success=direct.count(TaskState.SUCCESS),
+        setup_skipped=direct.count(TaskState.SKIPPED),
+    )
+    return evaluate(task.trigger_rule, counts)
+
+
+def _counts_of_states(states: Sequence[TaskState]) -> UpstreamCounts:
+    ended = {name: states.count(TaskState(name)) for name in (one.name for one in fields(Tally))}
+    return UpstreamCounts(total=len(states), **ended)
 
 
 def counts_of(task: TaskSpec, tally: Tally) -> UpstreamCounts:
@@ -147,8 +186,8 @@ def _known_skips(graph: Graph, item: News) -> list[TaskId]:
     return [task_id for task_id in item.skips if task_id in graph.tasks]
 
 
-def _verdict(task: TaskSpec, tally: Tally, is_held: bool) -> Scheduled | Decided | CompletedWithoutWork | None:
-    match evaluate(task.trigger_rule, counts_of(task, tally)):
+def _event(verdict: Verdict, task: TaskSpec, *, is_held: bool) -> Scheduled | Decided | CompletedWithoutWork | None:
+    match verdict:
         case Verdict.WAIT:
             return None
         case Verdict.READY if is_held:
@@ -157,5 +196,5 @@ def _verdict(task: TaskSpec, tally: Tally, is_held: bool) -> Scheduled | Decided
             return CompletedWithoutWork()
         case Verdict.READY:
             return Scheduled()
-        case verdict:
+        case _:
             return Decided(TaskState(verdict.value))

@@ -33,16 +33,17 @@ class CompletedWithoutWork:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """Admission gave it a slot: a new try begins."""
+    """Admission gave it a slot: a new try begins, or the next leg of one that waited."""
 
     cause: ClassVar[str] = "queued"
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A worker takes try `try_number`, under a token it has just made, until its lease ends."""
+    """A worker takes one leg of try `try_number`, under a token it has just made, until its lease ends."""
 
     try_number: int
+    leg: int
     token: ClaimToken
     worker: str
     lease: timedelta
@@ -78,11 +79,29 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Rescheduled:
-    """The try asks to be run again after `wait`, without having failed: no retry is used."""
+    """The try goes on in another leg after `wait`: it neither failed nor ended."""
 
     token: ClaimToken
     wait: timedelta
     cause: ClassVar[str] = "rescheduled"
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The try goes on in another leg when it is triggered, at the latest after `wait` (None: however long it takes)."""
+
+    token: ClaimToken
+    wait: timedelta | None
+    cause: ClassVar[str] = "deferred"
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered:
+    """What a deferred try waits for has come: it competes for a slot to go on in `leg` of `try_number`."""
+
+    try_number: int
+    leg: int
+    cause: ClassVar[str] = "triggered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +174,7 @@ class RunStopped:
     cause: ClassVar[str] = "run stopped"
 
 
-ReportEvent = Succeeded | Skipped | Failed | Rescheduled | Interrupted | Lost | Cancelled
+ReportEvent = Succeeded | Skipped | Failed | Rescheduled | Deferred | Interrupted | Lost | Cancelled
 """Events that end a running try; each shows the token it speaks for."""
 
 TaskEvent = (
@@ -165,6 +184,7 @@ TaskEvent = (
     | Queued
     | Claimed
     | ReportEvent
+    | Triggered
     | CancelRequested
     | Cleared
     | Released

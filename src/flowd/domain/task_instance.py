@@ -11,10 +11,13 @@ from flowd.domain.states import TaskState
 class TaskInstance:
     """The state of one task in one run; `version` counts its transitions.
 
-    `try_number` is 0 before the first try. `max_tries` is the last try number after which a failure is retried (so
+    `try_number` is 0 before the first try. A try that waits as a sensor does goes on in another leg: `leg` counts how
+    often it has, from 0. `max_tries` is the last try number after which a failure is retried (so
     there are at most `max_tries + 1` tries). `lost` counts the tries whose worker fell silent. `token` is held exactly
     while running. `held_until` is until when a process may still live whose token a user's action has dropped: no new
-    try begins before. `not_before` is when a waiting instance goes on. `skips` are the downstream tasks a finished
+    try begins before. `not_before` is when a waiting instance goes on (None: when
+    something else lets it). `waits_since` is when the first leg began of all that wait for the same thing: a retry goes
+    on counting. `skips` are the downstream tasks a finished
     branch decided against. `needs_propagation` is true from the end of the instance until its downstreams have been
     told.
     """
@@ -28,6 +31,7 @@ class TaskInstance:
     version: int = 0
     try_number: int = 0
     max_tries: int = 0
+    leg: int = 0
     lost: int = 0
     token: ClaimToken | None = None
     worker: str | None = None
@@ -35,6 +39,7 @@ class TaskInstance:
     is_cancel_requested: bool = False
     held_until: datetime | None = None
     not_before: datetime | None = None
+    waits_since: datetime | None = None
     skips: tuple[TaskId, ...] = ()
     needs_propagation: bool = False
     scheduled_at: datetime | None = None

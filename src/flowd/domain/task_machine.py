@@ -1,8 +1,10 @@
 """The state machine of a task instance: the only place that says what may follow what.
 
     none ─► scheduled ─► queued ─► running ─► success | failed | skipped
-      │         ▲                     ├► up_for_retry, up_for_reschedule (not before T) ─► scheduled
-      │         └──────────────────── ├► lost or interrupted: up_for_retry, with no retry used
+      │         ▲                     ├► up_for_retry (not before T) ─► scheduled, and then the next try
+      │         ├──────────────────── ├► lost or interrupted: up_for_retry, with no retry used
+      │         └──────────────────── ├► up_for_reschedule (not before T), deferred (until triggered, or T): the same
+      │                               │  try goes on in its next leg, under a token of its own
       └► success (no work) | skipped | upstream_failed | removed
 
 A user's Cleared and Marked may lead out of any state; they drop the token, so that an old process is fenced. Where it
@@ -11,7 +13,7 @@ may still live, a cleared instance is restarting, and is none again only when Re
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from flowd.domain.errors import IllegalTransition, StaleClaim
 from flowd.domain.states import FINISHED, WAITING, TaskState
@@ -22,6 +24,7 @@ from flowd.domain.task_events import (
     Cleared,
     CompletedWithoutWork,
     Decided,
+    Deferred,
     Failed,
     Interrupted,
     Lost,
@@ -35,6 +38,7 @@ from flowd.domain.task_events import (
     Skipped,
     Succeeded,
     TaskEvent,
+    Triggered,
 )
 from flowd.domain.task_instance import TaskInstance
 from flowd.domain.task_spec import OnLost
@@ -48,6 +52,11 @@ LONGEST_WAIT = timedelta(days=36_525)
 DECIDED = frozenset({TaskState.SKIPPED, TaskState.UPSTREAM_FAILED, TaskState.REMOVED})
 MARKABLE = frozenset({TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED})
 
+_Changes = dict[str, Any]
+"""New values by field, gathered before one replace(): to make a TaskInstance is the dearest part of a transition."""
+
+_RELEASED: _Changes = {"token": None, "lease_until": None, "is_cancel_requested": False}
+
 
 def transition(ti: TaskInstance, event: TaskEvent, now: datetime) -> TaskInstance:
     """Return `ti` after `event`, with its version raised by one.
@@ -56,139 +65,146 @@ def transition(ti: TaskInstance, event: TaskEvent, now: datetime) -> TaskInstanc
     or token that is not the current one. Both mean: change nothing.
     """
     match event:
-        case Scheduled() | Decided() | CompletedWithoutWork() | Queued():
-            after = _advance(ti, event, now)
+        case Scheduled() | Triggered() | Decided() | CompletedWithoutWork() | Queued():
+            changes = _advance(ti, event, now)
         case Claimed():
-            after = _claim(ti, event, now)
-        case Succeeded() | Skipped() | Failed() | Rescheduled() | Interrupted() | Lost() | Cancelled():
-            after = _report(ti, event, now)
+            changes = _claim(ti, event, now)
+        case Succeeded() | Skipped() | Failed() | Rescheduled() | Deferred() | Interrupted() | Lost() | Cancelled():
+            changes = _report(ti, event, now)
         case Released():
-            after = _release_hold(ti, event, now)
+            changes = _release_hold(ti, event)
         case CancelRequested() | Cleared() | Marked() | RunStopped():
-            after = _intervene(ti, event, now)
+            changes = _intervene(ti, event, now)
         case _:
             assert_never(event)
-    return replace(after, version=ti.version + 1)
+    return replace(ti, **changes, version=ti.version + 1)
 
 
 def _advance(
-    ti: TaskInstance, event: Scheduled | Decided | CompletedWithoutWork | Queued, now: datetime
-) -> TaskInstance:
+    ti: TaskInstance, event: Scheduled | Triggered | Decided | CompletedWithoutWork | Queued, now: datetime
+) -> _Changes:
     match event:
         case Scheduled():
             _require(ti, event, WAITING | {TaskState.NONE})
-            return replace(ti, state=TaskState.SCHEDULED, scheduled_at=now, not_before=None)
+            return {"state": TaskState.SCHEDULED, "scheduled_at": now, "not_before": None}
+        case Triggered():
+            _require(ti, event, {TaskState.DEFERRED})
+            if (event.try_number, event.leg) != (ti.try_number, ti.leg):
+                found = f"trigger of try {event.try_number} leg {event.leg}"
+                raise StaleClaim(f"{ti.label}: {found}, but try {ti.try_number} leg {ti.leg} is deferred")
+            return {"state": TaskState.SCHEDULED, "scheduled_at": now, "not_before": None}
         case Decided(outcome):
             _require(ti, event, {TaskState.NONE})
             _require_outcome(ti, outcome, DECIDED)
-            return _end(ti, outcome, now)
+            return _end(outcome, now)
         case CompletedWithoutWork():
             _require(ti, event, {TaskState.NONE})
-            return replace(_end(ti, TaskState.SUCCESS, now), started_at=now)
+            return _end(TaskState.SUCCESS, now) | {"started_at": now}
         case Queued():
             _require(ti, event, {TaskState.SCHEDULED})
-            return replace(
-                ti,
-                state=TaskState.QUEUED,
-                try_number=ti.try_number + 1,
-                queued_at=now,
-                started_at=None,
-                ended_at=None,
-                worker=None,
-            )
+            queued: _Changes = {"state": TaskState.QUEUED, "queued_at": now, "ended_at": None, "worker": None}
+            if ti.leg:
+                return queued
+            return queued | {"try_number": ti.try_number + 1, "started_at": None}
 
 
-def _claim(ti: TaskInstance, event: Claimed, now: datetime) -> TaskInstance:
+def _claim(ti: TaskInstance, event: Claimed, now: datetime) -> _Changes:
     _require(ti, event, {TaskState.QUEUED})
     if event.try_number != ti.try_number:
         raise StaleClaim(f"{ti.label}: claim of try {event.try_number}, but try {ti.try_number} is queued")
-    return replace(
-        ti,
-        state=TaskState.RUNNING,
-        token=event.token,
-        worker=event.worker,
-        lease_until=now + event.lease,
-        started_at=now,
-    )
+    if event.leg != ti.leg:
+        raise StaleClaim(f"{ti.label}: claim of try {ti.try_number} leg {event.leg}, but leg {ti.leg} is queued")
+    return {
+        "state": TaskState.RUNNING,
+        "token": event.token,
+        "worker": event.worker,
+        "lease_until": now + event.lease,
+        "started_at": ti.started_at or now,
+    }
 
 
-def _report(ti: TaskInstance, event: ReportEvent, now: datetime) -> TaskInstance:
+def _report(ti: TaskInstance, event: ReportEvent, now: datetime) -> _Changes:
     _require(ti, event, {TaskState.RUNNING})
     if event.token != ti.token:
         raise StaleClaim(f"{ti.label}: {event.cause} under token {event.token}, but {ti.token} holds it")
     match event:
         case Succeeded(skips=skips):
-            return replace(_end(ti, TaskState.SUCCESS, now), skips=skips)
+            return _end(TaskState.SUCCESS, now) | {"skips": skips}
         case Skipped():
-            return _end(ti, TaskState.SKIPPED, now)
+            return _end(TaskState.SKIPPED, now)
         case Cancelled():
-            return _end(ti, TaskState.FAILED, now)
-        case Failed() | Rescheduled() | Interrupted() | Lost():
+            return _end(TaskState.FAILED, now)
+        case Failed() | Rescheduled() | Deferred() | Interrupted() | Lost():
             return _go_on(ti, event, now)
         case _:
             assert_never(event)
 
 
-def _go_on(ti: TaskInstance, event: Failed | Rescheduled | Interrupted | Lost, now: datetime) -> TaskInstance:
-    """Wait for another try where one is left; a try that was asked to stop is never followed by another."""
+def _go_on(ti: TaskInstance, event: Failed | Rescheduled | Deferred | Interrupted | Lost, now: datetime) -> _Changes:
+    """Wait for another leg, or for another try where one is left; what was asked to stop is followed by neither."""
+    counted: _Changes = {"leg": 0} if ti.leg else {}
     match event:
         case Failed(retry_after=wait, is_retry_allowed=is_retry_allowed):
             is_try_left = is_retry_allowed and ti.try_number <= ti.max_tries
-            waiting = _wait(ti, TaskState.UP_FOR_RETRY, wait, now)
+            waiting = _wait(TaskState.UP_FOR_RETRY, wait, now)
         case Rescheduled(wait=wait):
             is_try_left = True
-            waiting = _give_back_try(_wait(ti, TaskState.UP_FOR_RESCHEDULE, wait, now))
+            waiting = _wait(TaskState.UP_FOR_RESCHEDULE, wait, now) | _next_leg(ti, now)
+        case Deferred(wait=wait):
+            is_try_left = True
+            waiting = _wait(TaskState.DEFERRED, wait, now) | _next_leg(ti, now)
         case Interrupted():
             is_try_left = True
-            waiting = _give_back_try(_wait(ti, TaskState.UP_FOR_RETRY, timedelta(0), now))
+            waiting = _wait(TaskState.UP_FOR_RETRY, timedelta(0), now) | _give_back_try(ti)
         case Lost(on_lost=on_lost):
             is_try_left = on_lost is OnLost.RETRY and ti.lost < MAX_LOST
-            ti = replace(ti, lost=ti.lost + 1)
-            waiting = _give_back_try(_wait(ti, TaskState.UP_FOR_RETRY, timedelta(0), now))
+            counted |= {"lost": ti.lost + 1}
+            waiting = _wait(TaskState.UP_FOR_RETRY, timedelta(0), now) | _give_back_try(ti)
     if ti.is_cancel_requested or not is_try_left:
-        return _end(ti, TaskState.FAILED, now)
-    return waiting
+        return counted | _end(TaskState.FAILED, now)
+    return counted | waiting
 
 
-def _intervene(ti: TaskInstance, event: CancelRequested | Cleared | Marked | RunStopped, now: datetime) -> TaskInstance:
+def _intervene(ti: TaskInstance, event: CancelRequested | Cleared | Marked | RunStopped, now: datetime) -> _Changes:
     match event:
         case CancelRequested():
             _require(ti, event, set(TaskState) - FINISHED)
             if ti.state is TaskState.RUNNING:
-                return replace(ti, is_cancel_requested=True)
-            return _end(ti, TaskState.FAILED, now)
+                return {"is_cancel_requested": True}
+            return _end(TaskState.FAILED, now)
         case Cleared(retries):
             held_until = _held_until(ti, now)
-            return replace(
-                _release(ti),
-                state=TaskState.NONE if held_until is None else TaskState.RESTARTING,
-                held_until=held_until,
-                worker=None,
-                max_tries=ti.try_number + retries,
-                lost=0,
-                not_before=None,
-                skips=(),
-                needs_propagation=False,
-                scheduled_at=None,
-                queued_at=None,
-                started_at=None,
-                ended_at=None,
-            )
+            return _RELEASED | {
+                "state": TaskState.NONE if held_until is None else TaskState.RESTARTING,
+                "held_until": held_until,
+                "worker": None,
+                "max_tries": ti.try_number + retries,
+                "leg": 0,
+                "lost": 0,
+                "not_before": None,
+                "waits_since": None,
+                "skips": (),
+                "needs_propagation": False,
+                "scheduled_at": None,
+                "queued_at": None,
+                "started_at": None,
+                "ended_at": None,
+            }
         case Marked(outcome):
             _require_outcome(ti, outcome, MARKABLE)
-            return replace(_end(ti, outcome, now), held_until=_held_until(ti, now), skips=())
+            return _end(outcome, now) | {"held_until": _held_until(ti, now), "skips": ()}
         case RunStopped(outcome):
             _require(ti, event, set(TaskState) - FINISHED)
             _require_outcome(ti, outcome, MARKABLE)
-            return replace(_end(ti, outcome, now), held_until=_held_until(ti, now))
+            return _end(outcome, now) | {"held_until": _held_until(ti, now)}
 
 
-def _release_hold(ti: TaskInstance, event: Released, now: datetime) -> TaskInstance:
+def _release_hold(ti: TaskInstance, event: Released) -> _Changes:
     _require(ti, event, FINISHED | {TaskState.RESTARTING})
     if event.try_number != ti.try_number or ti.held_until is None:
         raise StaleClaim(f"{ti.label}: nothing is held for try {event.try_number}")
     is_restarting = ti.state is TaskState.RESTARTING
-    return replace(ti, state=TaskState.NONE if is_restarting else ti.state, held_until=None)
+    return {"state": TaskState.NONE if is_restarting else ti.state, "held_until": None}
 
 
 def _held_until(ti: TaskInstance, now: datetime) -> datetime | None:
@@ -197,20 +213,21 @@ def _held_until(ti: TaskInstance, now: datetime) -> datetime | None:
     return until if until is not None and until > now else None
 
 
-def _end(ti: TaskInstance, outcome: TaskState, now: datetime) -> TaskInstance:
-    return replace(_release(ti), state=outcome, not_before=None, needs_propagation=True, ended_at=now)
+def _end(outcome: TaskState, now: datetime) -> _Changes:
+    return _RELEASED | {"state": outcome, "not_before": None, "needs_propagation": True, "ended_at": now}
 
 
-def _wait(ti: TaskInstance, state: TaskState, wait: timedelta, now: datetime) -> TaskInstance:
-    return replace(_release(ti), state=state, not_before=now + min(wait, LONGEST_WAIT), ended_at=now)
+def _wait(state: TaskState, wait: timedelta | None, now: datetime) -> _Changes:
+    not_before = None if wait is None else now + min(wait, LONGEST_WAIT)
+    return _RELEASED | {"state": state, "not_before": not_before, "ended_at": now}
 
 
-def _give_back_try(ti: TaskInstance) -> TaskInstance:
-    return replace(ti, max_tries=ti.max_tries + 1)
+def _next_leg(ti: TaskInstance, now: datetime) -> _Changes:
+    return {"leg": ti.leg + 1, "waits_since": ti.waits_since or ti.started_at or now}
 
 
-def _release(ti: TaskInstance) -> TaskInstance:
-    return replace(ti, token=None, lease_until=None, is_cancel_requested=False)
+def _give_back_try(ti: TaskInstance) -> _Changes:
+    return {"max_tries": ti.max_tries + 1}
 
 
 def _require(ti: TaskInstance, event: TaskEvent, allowed: frozenset[TaskState] | set[TaskState]) -> None:

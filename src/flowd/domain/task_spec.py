@@ -1,11 +1,12 @@
 """TaskSpec: one task of a DAG as the scheduler knows it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from flowd.domain.assets import AliasSpec, AssetSpec, condition_from_json, condition_to_json, leaves
 from flowd.domain.ids import TaskId
 from flowd.domain.retry import RetryPolicy
 from flowd.domain.trigger_rules import TriggerRule
@@ -22,6 +23,14 @@ class OnLost(StrEnum):
     FAIL = "fail"
 
 
+class TaskRole(StrEnum):
+    """What a task is to its neighbours: work, or what prepares it, or what takes away again what was prepared."""
+
+    WORK = "work"
+    SETUP = "setup"
+    TEARDOWN = "teardown"
+
+
 class StartMethod(StrEnum):
     """How a Python task's process begins: forked from a warm interpreter, or a new interpreter."""
 
@@ -34,7 +43,8 @@ class TaskSpec:
     """One task: what it does, what it waits for, and the limits it runs under.
 
     `upstream` holds the direct upstream task ids. `priority` is the effective weight (the weight rule is applied when
-    the DAG is parsed). `presentation` is what only pages show: owner, doc_md, label, colours, group.
+    the DAG is parsed). `on_failure_fail_dagrun` lets a teardown decide about its run as other tasks do. `presentation`
+    is what only pages show: owner, doc_md, label, colours, group.
     """
 
     task_id: TaskId
@@ -53,13 +63,17 @@ class TaskSpec:
     max_active_tis_per_dagrun: int | None = None
     on_lost: OnLost = OnLost.RETRY
     start_method: StartMethod = StartMethod.FORK
+    role: TaskRole = TaskRole.WORK
+    on_failure_fail_dagrun: bool = False
+    outlets: tuple[AssetSpec | AliasSpec, ...] = ()
+    inlets: tuple[AssetSpec | AliasSpec, ...] = ()
     presentation: Mapping[str, Any] = field(default_factory=dict)
 
 
 def task_to_json(task: TaskSpec) -> dict[str, Any]:
-    """Return `task` as JSON values."""
+    """Return `task` as JSON values; its role is left out where it is work."""
     timeout = task.execution_timeout
-    return {
+    document: dict[str, Any] = {
         "task_id": task.task_id,
         "operator": task.operator,
         "work": work_to_json(task.work),
@@ -76,8 +90,15 @@ def task_to_json(task: TaskSpec) -> dict[str, Any]:
         "max_active_tis_per_dagrun": task.max_active_tis_per_dagrun,
         "on_lost": task.on_lost.value,
         "start_method": task.start_method.value,
+        "outlets": [condition_to_json(one) for one in task.outlets],
+        "inlets": [condition_to_json(one) for one in task.inlets],
         "presentation": dict(task.presentation),
     }
+    if task.role is not TaskRole.WORK:
+        document["role"] = task.role.value
+    if task.on_failure_fail_dagrun:
+        document["on_failure_fail_dagrun"] = True
+    return document
 
 
 def task_from_json(document: Mapping[str, Any]) -> TaskSpec:
@@ -100,5 +121,13 @@ def task_from_json(document: Mapping[str, Any]) -> TaskSpec:
         max_active_tis_per_dagrun=document["max_active_tis_per_dagrun"],
         on_lost=OnLost(document["on_lost"]),
         start_method=StartMethod(document["start_method"]),
+        role=TaskRole(document.get("role", TaskRole.WORK)),
+        on_failure_fail_dagrun=document.get("on_failure_fail_dagrun", False),
+        outlets=_leaves(document["outlets"]),
+        inlets=_leaves(document["inlets"]),
         presentation=document["presentation"],
     )
+
+
+def _leaves(documents: Sequence[Mapping[str, Any]]) -> tuple[AssetSpec | AliasSpec, ...]:
+    return tuple(leaf for document in documents for leaf in leaves(condition_from_json(document)))

@@ -11,9 +11,13 @@ from flowd.actions.backends import Backends
 from flowd.api.app import create_app
 from flowd.domain.errors import InvalidSettings
 from flowd.node.readiness import Readiness
+from flowd.roles.loop import Bell
 from flowd.settings.model import Settings
 
 log = structlog.get_logger(__name__)
+
+TICK_SECONDS = 1.0
+"""How old the Date header may be."""
 
 GOODBYE_SECONDS = 5
 """How long requests under way may take to end once the node stops."""
@@ -60,9 +64,20 @@ class ApiServer:
     def stop(self) -> None:
         """Accept no more connections; `run` returns when those under way have been served."""
         self._server.should_exit = True
+        self._server.bell.ring()
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.bell = Bell()
+
+    async def main_loop(self) -> None:
+        """Serve until told to stop. uvicorn's own loop wakes up ten times a second to ask, which an idle node feels."""
+        # A multiple of ten is uvicorn's sign that a second has passed, and the Date header is to be renewed.
+        while not await self.on_tick(0):
+            await self.bell.wait(TICK_SECONDS)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to the node, which drains all its roles."""

@@ -10,11 +10,10 @@ from flowd.actions.backends import Backends
 from flowd.clock import SystemClock
 from flowd.db.graphs import Graphs
 from flowd.db.metastore import Metastore
-from flowd.db.notify import PostgresWakeups
 from flowd.db.revisions import SchemaState, current
 from flowd.domain.errors import InvalidSettings
 from flowd.node.background import background
-from flowd.queue.amqp.backend import AmqpQueue
+from flowd.node.brokers import make_broker_queue
 from flowd.queue.base import Queue, Wakeups
 from flowd.queue.database import DatabaseQueue
 from flowd.queue.message import SigningKeys
@@ -72,7 +71,7 @@ async def _prepare_schema(metastore: Metastore, settings: Settings) -> None:
     status = await current(metastore)
     if status.state is SchemaState.UP_TO_DATE:
         return
-    can_migrate = status.state in (SchemaState.EMPTY, SchemaState.BEHIND)
+    can_migrate = status.state in (SchemaState.EMPTY, SchemaState.BEHIND, SchemaState.CUT_OFF)
     if not can_migrate or not (metastore.is_embedded or settings.database.auto_migrate):
         raise InvalidSettings(str(status))
     from flowd.db.migrate import upgrade  # alembic takes a third of the time to boot, and is wanted once
@@ -83,9 +82,11 @@ async def _prepare_schema(metastore: Metastore, settings: Settings) -> None:
 
 @asynccontextmanager
 async def _wakeups(metastore: Metastore, settings: Settings) -> AsyncIterator[Wakeups]:
-    if metastore.is_embedded or not settings.queue.is_embedded:
+    if not metastore.dialect.has_notifications or not settings.queue.is_embedded:
         yield InProcessWakeups()
         return
+    from flowd.db.notify import PostgresWakeups  # asyncpg is an extra of the package, and of no use elsewhere
+
     wakeups = PostgresWakeups(metastore)
     async with background(wakeups.run()):
         yield wakeups
@@ -99,9 +100,4 @@ def _queue(settings: Settings, keys: SigningKeys, claimer: Claimer, wakeups: Wak
             wakeups=wakeups,
             poll_interval=settings.queue.poll_interval,
         )
-    return AmqpQueue(
-        settings.queue.url.get_secret_value(),
-        keys,
-        prefix=settings.queue.prefix,
-        limit_bytes=settings.queue.message_limit,
-    )
+    return make_broker_queue(settings.queue, keys)

@@ -55,13 +55,17 @@ class BashOperator(BaseOperator):
 
     def execute(self, context: Any) -> Any:
         """Run the command and return its last line; raise AirflowSkipException or AirflowException by its exit code."""
-        with self._folder() as folder:
-            exit_code, last_line = self._run(folder, self._environment(context))
+        exit_code, last_line = self.run_command(context)
         if exit_code in self.skip_on_exit_code:
             raise AirflowSkipException(f"the bash command exited with {exit_code}, which means: skip")
         if exit_code != 0:
             raise AirflowException(f"the bash command exited with {exit_code}; wanted 0")
         return last_line if self.output_processor is None else self.output_processor(last_line)
+
+    def run_command(self, context: Any) -> tuple[int, str]:
+        """Run the command and return its exit code and its last line."""
+        with self._folder() as folder:
+            return self._run(folder, self._environment(context))
 
     def on_kill(self) -> None:
         """End the command and what it started."""

@@ -2,7 +2,22 @@
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from typing import Any
+
+_REMEMBERED = 4096
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the function's signature, which is worked out once; raise as `inspect.signature`.
+
+    A DAG file asks when it makes a task of the function: a process that is forked after that finds it known.
+    """
+    try:
+        hash(function)
+    except TypeError:
+        return inspect.signature(function)
+    return _remembered(function)
 
 
 def arguments_for(
@@ -12,7 +27,7 @@ def arguments_for(
 
     Values of `offered` are read only where they are given.
     """
-    parameters = list(inspect.signature(function).parameters.values())
+    parameters = list(signature_of(function).parameters.values())
     by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     filled = {p.name for p in [p for p in parameters if p.kind in by_position][: len(positional)]}
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
@@ -20,3 +35,8 @@ def arguments_for(
     by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     named = [p.name for p in parameters if p.kind in by_name and p.name not in filled]
     return {name: offered[name] for name in named if name in offered}
+
+
+@lru_cache(_REMEMBERED)
+def _remembered(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)

@@ -1,14 +1,15 @@
 """The operators behind @task and its variants."""
 
-import inspect
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, get_type_hints
 
 from flowd.domain.errors import InvalidDag
 from flowd.operators.branch import BranchPythonOperator
+from flowd.operators.call_arguments import signature_of
 from flowd.operators.python import PythonOperator
 from flowd.operators.short_circuit import ShortCircuitOperator
+from flowd.sdk.base_sensor import BaseSensorOperator, PokeReturnValue
 from flowd.sdk.context import CONTEXT_KEYS, Context
 from flowd.sdk.dag import DAG
 from flowd.sdk.dag_context import current_dag, current_group
@@ -20,7 +21,7 @@ class DecoratedOperator(PythonOperator):
     """A task made by calling an @task function; its arguments are checked when the DAG is written."""
 
     custom_operator_name = "@task"
-    template_fields = ("templates_dict", "op_args", "op_kwargs")
+    template_fields: Sequence[str] = ("templates_dict", "op_args", "op_kwargs")
 
     def __init__(
         self,
@@ -69,6 +70,21 @@ class DecoratedShortCircuitOperator(DecoratedOperator, ShortCircuitOperator):
     custom_operator_name = "@task.short_circuit"
 
 
+class DecoratedSensorOperator(DecoratedOperator, BaseSensorOperator):
+    """@task.sensor: the function is the poke."""
+
+    custom_operator_name = "@task.sensor"
+
+    def execute(self, context: Context) -> Any:
+        """Call the function until it returns something true, and return the XCom value that came with it."""
+        return BaseSensorOperator.execute(self, context)
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Call the function."""
+        returned = DecoratedOperator.execute(self, context)
+        return returned if isinstance(returned, PokeReturnValue) else PokeReturnValue(bool(returned))
+
+
 def returns_a_dict(function: Callable[..., Any]) -> bool:
     """Return True where the function's annotation says that it returns a dict or TypedDict."""
     try:
@@ -80,7 +96,7 @@ def returns_a_dict(function: Callable[..., Any]) -> bool:
 
 
 def _check_arguments(function: Callable[..., Any], args: Collection[Any], kwargs: Mapping[str, Any]) -> None:
-    signature = inspect.signature(function)
+    signature = signature_of(function)
     given = {name: kwargs.get(name) for name in kwargs.keys() | (signature.parameters.keys() & CONTEXT_KEYS)}
     positional = list(signature.parameters)[: len(args)]
     try:

@@ -8,9 +8,12 @@ from flowd.domain.errors import InvalidDag
 from flowd.operators.decorated import (
     DecoratedBranchOperator,
     DecoratedOperator,
+    DecoratedSensorOperator,
     DecoratedShortCircuitOperator,
     returns_a_dict,
 )
+from flowd.operators.decorated_bash import DecoratedBashOperator
+from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.keywords import nearest
 from flowd.sdk.xcom_arg import XComArg
 
@@ -19,7 +22,11 @@ class TaskFunction:
     """A decorated function. Each call makes a task; `override` gives one with other keywords."""
 
     def __init__(
-        self, function: Callable[..., Any], operator: type[DecoratedOperator], keywords: dict[str, Any]
+        self,
+        function: Callable[..., Any],
+        operator: type[DecoratedOperator],
+        keywords: dict[str, Any],
+        mark: Callable[[BaseOperator], BaseOperator] | None = None,
     ) -> None:
         if not callable(function):
             raise InvalidDag(f"@task was put before {function!r}, which is no function")
@@ -27,6 +34,7 @@ class TaskFunction:
         self.function = function
         self.operator_class = operator
         self._keywords = keywords
+        self._mark = mark
 
     def __call__(self, *args: Any, **kwargs: Any) -> XComArg:
         keywords = {"doc_md": self.function.__doc__, **self._keywords}
@@ -34,11 +42,16 @@ class TaskFunction:
         if keywords.get("multiple_outputs") is None:
             is_plain = self.operator_class is DecoratedOperator
             keywords["multiple_outputs"] = is_plain and returns_a_dict(self.function)
-        return self.operator_class(python_callable=self.function, op_args=args, op_kwargs=kwargs, **keywords).output
+        made = self.operator_class(python_callable=self.function, op_args=args, op_kwargs=kwargs, **keywords)
+        return (made if self._mark is None else self._mark(made)).output
 
     def override(self, **keywords: Any) -> "TaskFunction":
         """Return the function as a task with these keywords over the present ones."""
-        return TaskFunction(self.function, self.operator_class, {**self._keywords, **keywords})
+        return TaskFunction(self.function, self.operator_class, {**self._keywords, **keywords}, self._mark)
+
+    def marked(self, mark: Callable[[BaseOperator], BaseOperator]) -> "TaskFunction":
+        """Return the function so that `mark` is called with each task that it makes: a setup or a teardown."""
+        return TaskFunction(self.function, self.operator_class, self._keywords, mark)
 
     def partial(self, **kwargs: Any) -> NoReturn:
         """Refuse to begin a mapped task."""
@@ -75,16 +88,18 @@ class TaskDecorator:
 
 
 class TaskDecorators(TaskDecorator):
-    """`task`, with `task.python`, `task.branch` and `task.short_circuit`."""
+    """`task`, with `task.python`, `task.bash`, `task.branch`, `task.short_circuit` and `task.sensor`."""
 
     def __init__(self) -> None:
         super().__init__(DecoratedOperator)
         self.python = TaskDecorator(DecoratedOperator)
+        self.bash = TaskDecorator(DecoratedBashOperator)
         self.branch = TaskDecorator(DecoratedBranchOperator)
         self.short_circuit = TaskDecorator(DecoratedShortCircuitOperator)
+        self.sensor = TaskDecorator(DecoratedSensorOperator)
 
     def __getattr__(self, name: str) -> NoReturn:
-        known = ("python", "branch", "short_circuit")
+        known = ("python", "bash", "branch", "short_circuit", "sensor")
         raise AttributeError(
             f"@task.{name} is not in this version of flowd{nearest(name, known)}; there are @task, "
             f"{', '.join(f'@task.{variant}' for variant in known)}"

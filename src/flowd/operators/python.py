@@ -1,11 +1,12 @@
 """PythonOperator: calls a Python function."""
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from typing import Any
 
 from flowd.domain.errors import InvalidDag
 from flowd.operators.call_arguments import arguments_for
+from flowd.sdk.assets import Metadata
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.context import Context
 
@@ -49,10 +50,24 @@ class PythonOperator(BaseOperator):
         context = context | {**self.op_kwargs, "templates_dict": self.templates_dict}
         returned = self.python_callable(*self.op_args, **arguments_for(self.python_callable, self.op_args, context))
         if inspect.isgenerator(returned):
-            returned = list(returned)
+            returned = self._exhausted(returned, context)
         if self.show_return_value_in_logs:
             self.log.info("Done. Returned value was: %s", returned)
         return returned
+
+    def _exhausted(self, generator: Generator[Any, Any, Any], context: Context) -> Any:
+        """Return what a generator yields; with outlets, what it returns: what it yields is Metadata of theirs then."""
+        if not self.outlets:
+            return list(generator)
+        while True:
+            try:
+                yielded = next(generator)
+            except StopIteration as end:
+                return end.value
+            if isinstance(yielded, Metadata):
+                context["outlet_events"].take(yielded)
+            else:
+                self.log.warning("Ignoring %r, which the task has yielded and which is no Metadata", yielded)
 
     @property
     def callable_name(self) -> str:

@@ -47,7 +47,8 @@ class Subscription(ABC):
     async def receive(self, free: int) -> Sequence[Delivery]:
         """Wait for work and return between 1 and `free` deliveries.
 
-        Never holds back more messages from other workers than `free`. Rides out broken connections by itself;
+        Never holds back more messages from other workers than `free` nor, once it has returned, than what is then left
+        of it: a caller whose room shrinks meanwhile ends the subscription. Rides out broken connections by itself;
         raises QueueUnavailable only where that is hopeless (wrong credentials). Cancelling it loses no message.
         """
 

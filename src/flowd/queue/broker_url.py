@@ -10,13 +10,16 @@ from flowd.domain.errors import InvalidInput
 
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671}
 EXAMPLE = "amqp://user:password@host1:5672,host2:5672/vhost"
-_PASSWORD = re.compile(r"^([a-z][a-z0-9+.-]*://[^:/?#@]*):.*@", re.IGNORECASE | re.DOTALL)
+_PASSWORD = re.compile(r"^(\s*[a-z][a-z0-9+.-]*:/*[^:@]*):.*@", re.IGNORECASE | re.DOTALL)
+_NO_PORT = re.compile(r"^(\s*[a-z][a-z0-9+.-]*:/*[^:@\[]*):(?!\d{1,5}([,/?#]|$))[^@]*$", re.IGNORECASE)
+"""Of a URL without an @ what stands where a port should: a password, most often, whose @ was forgotten."""
+
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\[\]:@\s]+)(?::(?P<port>\d{1,5}))?", re.IGNORECASE)
 
 
 def redact(url: str) -> str:
     """Return `url` with `***` for its password. Where it is ambiguous, rather too much is hidden than too little."""
-    return _PASSWORD.sub(r"\1:***@", url)
+    return _NO_PORT.sub(r"\1:***", _PASSWORD.sub(r"\1:***@", url))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,5 +62,12 @@ def _addresses(hosts: str, default_port: int, shown: str) -> list[str]:
     matches = [(host, _HOST.fullmatch(host.strip())) for host in hosts.split(",")]
     for host, match in matches:
         if match is None or not 0 < int(match["port"] or default_port) < 65536:
-            raise InvalidInput(f"queue URL {shown!r}: {host!r} is no host with an optional port; wanted {EXAMPLE}")
+            raise InvalidInput(
+                f"queue URL {shown!r}: {_fit_to_be_shown(host)!r} is no host with an optional port; wanted {EXAMPLE}"
+            )
     return [f"{match['name']}:{match['port'] or default_port}" for _, match in matches if match]
+
+
+def _fit_to_be_shown(host: str) -> str:
+    name, colon, port = host.partition(":")
+    return host if not colon or port.isdecimal() else f"{name}:***"

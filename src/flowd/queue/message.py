@@ -32,6 +32,7 @@ class Outline:
     task_id: TaskId
     map_index: int = UNMAPPED
     try_number: int
+    leg: int = 0
     queue: str
 
     @classmethod
@@ -44,6 +45,7 @@ class Outline:
             task_id=assignment.task_id,
             map_index=assignment.map_index,
             try_number=assignment.try_number,
+            leg=assignment.leg,
             queue=assignment.queue,
         )
 
@@ -72,10 +74,17 @@ class SigningKeys:
         return next(iter(self.by_id.items()))
 
 
-def sign(assignment: Assignment, keys: SigningKeys, *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> bytes:
-    """Return the signed message of `assignment`, or of its outline where that would be longer than `limit_bytes`."""
-    message = _signed(assignment_to_json(assignment), keys)
-    return message if len(message) <= limit_bytes else _signed(_outline_to_json(Outline.of(assignment)), keys)
+def sign(
+    assignment: Assignment, keys: SigningKeys, *, limit_bytes: int = DEFAULT_LIMIT_BYTES, is_ascii: bool = False
+) -> bytes:
+    """Return the signed message of `assignment`, or of its outline where that would be longer than `limit_bytes`.
+
+    `is_ascii` escapes every other character, for a broker that does not carry them all; `read` need not be told.
+    """
+    message = _signed(assignment_to_json(assignment), keys, is_ascii)
+    if len(message) <= limit_bytes:
+        return message
+    return _signed(_outline_to_json(Outline.of(assignment)), keys, is_ascii)
 
 
 def read(message: bytes, keys: SigningKeys, *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> Assignment | Outline:
@@ -95,8 +104,8 @@ def read(message: bytes, keys: SigningKeys, *, limit_bytes: int = DEFAULT_LIMIT_
         raise InvalidMessage(f"task message refused: signed, but no assignment ({type(exc).__name__})") from None
 
 
-def _signed(document: Mapping[str, Any], keys: SigningKeys) -> bytes:
-    text = json.dumps(document, ensure_ascii=False, separators=(", ", ": "), sort_keys=False)
+def _signed(document: Mapping[str, Any], keys: SigningKeys, is_ascii: bool) -> bytes:
+    text = json.dumps(document, ensure_ascii=is_ascii, separators=(", ", ": "), sort_keys=False)
     body = text.encode("utf-8", "surrogatepass")
     key_id, key = keys.signing
     return b"%b %b %b\n%b" % (FORMAT, key_id.encode(), _signature(body, key), body)
@@ -126,6 +135,7 @@ def _outline_to_json(outline: Outline) -> dict[str, Any]:
         "task_id": outline.task_id,
         "map_index": outline.map_index,
         "try_number": outline.try_number,
+        "leg": outline.leg,
         "instance": outline.instance,
         "queue": outline.queue,
         "work": None,
@@ -140,5 +150,6 @@ def _outline_from_json(document: Mapping[str, Any]) -> Outline:
         task_id=TaskId(document["task_id"]),
         map_index=int(document["map_index"]),
         try_number=int(document["try_number"]),
+        leg=int(document["leg"]),
         queue=document["queue"],
     )

@@ -1,10 +1,11 @@
 """LookUps: what any child process may ask the node that started it: XComs, variables, connections, earlier runs."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from flowd.child.frames import Frame
-from flowd.db import xcoms
+from flowd.db import asset_events, xcoms
 from flowd.db.ledger import history
 from flowd.db.metastore import Metastore
 from flowd.db.secrets_store import Connections, Variables
@@ -39,6 +40,8 @@ class LookUps:
             "variable_get": self._variable_get,
             "connection_get": self._connection_get,
             "context": self._context,
+            "triggering_asset_events": self._triggering_asset_events,
+            "asset_events": self._asset_events,
         }
 
     async def answer(self, _attempt: int, request: Frame) -> Frame:
@@ -82,3 +85,29 @@ class LookUps:
     async def _context(self, _request: Frame) -> Frame:
         async with self._library.metastore.reading() as tx:
             return dict(await history.previous_success(tx, self._dag_id, self._run_id))
+
+    async def _triggering_asset_events(self, _request: Frame) -> Frame:
+        async with self._library.metastore.reading() as tx:
+            return {"events": _told(await asset_events.of_run(tx, self._dag_id, self._run_id))}
+
+    async def _asset_events(self, request: Frame) -> Frame:
+        async with self._library.metastore.reading() as tx:
+            found = await asset_events.by_name(tx, request["name"], is_alias=bool(request["is_alias"]))
+        return {"events": _told(found)}
+
+
+def _told(events: Sequence[asset_events.StoredEvent]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": one.name,
+            "uri": one.uri,
+            "group": one.group,
+            "extra": dict(one.extra),
+            "timestamp": one.at.isoformat(),
+            "source_dag_id": one.source_dag_id,
+            "source_task_id": one.source_task_id,
+            "source_run_id": one.source_run_id,
+            "source_map_index": one.source_map_index,
+        }
+        for one in events
+    ]

@@ -58,7 +58,7 @@ class Loop:
             try:
                 answer = await self._step()
             except Unavailable as error:
-                log.warning("waiting for a backend", agent=self.name, error=str(error))
+                backoff.tell(self.name, error)
             except Exception:
                 log.exception("step failed", agent=self.name)
             else:

@@ -10,7 +10,7 @@ from flowd.domain.retry import RetryPolicy, delay_before
 def retry_after(policy: RetryPolicy, instance: InstanceKey, try_number: int, max_tries: int) -> timedelta:
     """Return the delay between the failed try `try_number` and the next one.
 
-    Tries that were given back (lost, interrupted, rescheduled) raised `max_tries`: only true failures make it grow.
+    Tries that were given back (lost, interrupted) raised `max_tries`: only true failures make it grow.
     """
     failures = max(1, try_number - max_tries + policy.retries)
     digest = hashlib.sha256(f"{instance}/{try_number}".encode()).digest()

@@ -16,7 +16,7 @@ from flowd.sdk.identifiers import check_identifier
 from flowd.sdk.keywords import refuse_unknown
 from flowd.sdk.operator_defaults import accepted_keywords, fill_from_default_args
 from flowd.sdk.param import ParamsDict
-from flowd.sdk.task_node import TaskNode
+from flowd.sdk.task_role import TaskWithRole
 from flowd.sdk.xcom_arg import RETURN_KEY, XComArg, operators_in
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ DEFAULT_OWNER = "airflow"
 Callbacks = Callable[..., Any] | Sequence[Callable[..., Any]] | None
 
 
-class BaseOperator(TaskNode):
+class BaseOperator(TaskWithRole):
     """A task. Subclasses take their own arguments, pass the rest to `super().__init__(**kwargs)` and define `execute`.
 
     The attributes named in `template_fields` are rendered with Jinja before `execute`; a value that ends with one of
@@ -201,8 +201,9 @@ class BaseOperator(TaskNode):
         return None
 
     def needs_python(self, callbacks: Sequence[str] = TASK_CALLBACKS) -> bool:
-        """Return True where something beside `execute` needs Python: a hook, or one of these callbacks."""
-        return any((self._pre_execute_hook, self._post_execute_hook, *(getattr(self, name) for name in callbacks)))
+        """Return True where something beside `execute` needs Python: a hook, one of these callbacks, an asset event."""
+        called = (getattr(self, name) for name in callbacks)
+        return any((self._pre_execute_hook, self._post_execute_hook, self.outlets, *called))
 
     @property
     def callable_name(self) -> str:

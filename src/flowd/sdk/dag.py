@@ -16,7 +16,8 @@ from flowd.sdk.exceptions import DuplicateTaskIdFound, TaskNotFound
 from flowd.sdk.identifiers import check_identifier
 from flowd.sdk.keywords import nearest, refuse_unknown
 from flowd.sdk.param import ParamsDict
-from flowd.sdk.schedules import timetable_of
+from flowd.sdk.schedules import split_schedule, timetable_of
+from flowd.sdk.setup_scope import note_task
 from flowd.sdk.task_group import TaskGroup
 from flowd.sdk.xcom_arg import DagParam
 
@@ -81,14 +82,19 @@ class DAG:
         end_date = end_date or self.default_args.get("end_date")
         self.end_date = as_aware(end_date, self.timezone, f"{where}: end_date")
         self.schedule = _one_schedule(where, schedule, schedule_interval, timetable)
-        self.timetable: TimetableSpec = timetable_of(self.schedule, self.timezone, where)
+        by_time, self.asset_condition = split_schedule(self.schedule)
+        self.timetable: TimetableSpec = timetable_of(by_time, self.timezone, where)
         self.catchup = catchup
 
         limit = max_active_tasks if concurrency is None else concurrency
         self.max_active_tasks = as_whole_number(16 if limit is None else limit, f"{where}: max_active_tasks")
         runs = 16 if max_active_runs is None else max_active_runs
         self.max_active_runs = as_whole_number(runs, f"{where}: max_active_runs")
-        self.max_consecutive_failed_dag_runs = max_consecutive_failed_dag_runs
+        self.max_consecutive_failed_dag_runs = as_whole_number(
+            max_consecutive_failed_dag_runs or 0, f"{where}: max_consecutive_failed_dag_runs"
+        )
+        if self.max_consecutive_failed_dag_runs < 0:
+            raise InvalidDag(f"{where}: max_consecutive_failed_dag_runs is negative; wanted a count, or 0 for no limit")
         self.dagrun_timeout = None
         if dagrun_timeout is not None:
             self.dagrun_timeout = as_timedelta(dagrun_timeout, f"{where}: dagrun_timeout")
@@ -172,6 +178,7 @@ class DAG:
         task.start_date = task.start_date or self.start_date
         task.end_date = task.end_date or self.end_date
         self.task_dict[task.task_id] = task
+        note_task(task)
 
     def add_tasks(self, tasks: "Iterable[BaseOperator]") -> None:
         """Put several tasks into the DAG."""

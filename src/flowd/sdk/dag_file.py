@@ -36,10 +36,12 @@ def module_name(file: str) -> str:
 
 def _load(root: Path, file: str) -> list[DAG]:
     # The finder is a floor above this one, and DAG files are the only code that needs it.
-    importlib.import_module("flowd.compat").install()
+    compat = importlib.import_module("flowd.compat")
+    compat.install()
     for folder in (root / "plugins", root):
         if folder.is_dir() and str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
+    compat.load_plugins(root / "plugins")
     name = module_name(file)
     with collecting(name) as collection:
         module = _import(name, root / file)

@@ -1,30 +1,70 @@
 """RunningDagRun: `dag_run` in the context of a task."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from flowd.domain.assignment import RunContext
 from flowd.domain.ids import DagId, RunId
 from flowd.domain.states import RunType
 from flowd.sdk.moments import moment, moment_or_none
+from flowd.sdk.supervisor import ask
+
+PREVIOUS_DATES = (
+    "prev_data_interval_start_success",
+    "prev_data_interval_end_success",
+    "prev_start_date_success",
+    "prev_end_date_success",
+)
+"""Dates of the last successful run before this one, by their names in a context."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class RunningDagRun:
-    """The run a task belongs to, with Airflow's attributes."""
+    """The run a task belongs to, with Airflow's attributes. Its dates are made when they are first read.
 
-    dag_id: str
-    run_id: str
-    run_type: RunType
-    run_after: datetime
-    logical_date: datetime | None
-    data_interval_start: datetime | None
-    data_interval_end: datetime | None
-    start_date: datetime | None
-    conf: Mapping[str, Any]
-    state: str = "running"
+    Most tasks read none of them, and pendulum takes longer for five dates than all the rest of a context.
+    """
+
+    def __init__(self, dag_id: DagId, run_id: RunId, run: RunContext, state: str = "running") -> None:
+        self.dag_id: str = dag_id
+        self.run_id: str = run_id
+        self.state = state
+        self._run = run
+
+    @property
+    def run_type(self) -> RunType:
+        """Who asked for the run."""
+        return self._run.run_type
+
+    @cached_property
+    def conf(self) -> dict[str, Any]:
+        """What the run was triggered with."""
+        return dict(self._run.conf)
+
+    @cached_property
+    def run_after(self) -> datetime:
+        """The moment from which the run may run."""
+        return moment(self._run.run_after)
+
+    @cached_property
+    def logical_date(self) -> datetime | None:
+        """The date the run stands for, if any."""
+        return moment_or_none(self._run.logical_date)
+
+    @cached_property
+    def data_interval_start(self) -> datetime | None:
+        """Where the data of the run begin."""
+        return moment_or_none(self._run.data_interval_start)
+
+    @cached_property
+    def data_interval_end(self) -> datetime | None:
+        """Where the data of the run end."""
+        return moment_or_none(self._run.data_interval_end)
+
+    @cached_property
+    def start_date(self) -> datetime | None:
+        """When the run began to run."""
+        return moment_or_none(self._run.start_date)
 
     @property
     def execution_date(self) -> datetime | None:
@@ -36,18 +76,9 @@ class RunningDagRun:
         """True where somebody asked for the run."""
         return self.run_type not in (RunType.SCHEDULED, RunType.BACKFILL)
 
-
-def dag_run_of(dag_id: DagId, run_id: RunId, run: RunContext, state: str = "running") -> RunningDagRun:
-    """Return the run as its tasks and callbacks see it."""
-    return RunningDagRun(
-        dag_id=dag_id,
-        run_id=run_id,
-        run_type=run.run_type,
-        run_after=moment(run.run_after),
-        logical_date=moment_or_none(run.logical_date),
-        data_interval_start=moment_or_none(run.data_interval_start),
-        data_interval_end=moment_or_none(run.data_interval_end),
-        start_date=moment_or_none(run.start_date),
-        conf=dict(run.conf),
-        state=state,
-    )
+    @cached_property
+    def previous_dates(self) -> dict[str, datetime | None]:
+        """The PREVIOUS_DATES, for which the server is asked once; None where no run succeeded before."""
+        answer = ask("context")
+        texts = {name: answer.get(name) for name in PREVIOUS_DATES}
+        return {name: moment(datetime.fromisoformat(text)) if text else None for name, text in texts.items()}

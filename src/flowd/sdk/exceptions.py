@@ -17,6 +17,10 @@ class AirflowFailException(AirflowException):
     """Raised in a task: it fails now, whatever retries are left."""
 
 
+class MissingProvider(AirflowFailException):
+    """A task needs a package that is not installed; no retry would help."""
+
+
 class AirflowTaskTimeout(AirflowException):
     """The task ran longer than its `execution_timeout`."""
 
@@ -31,6 +35,10 @@ class AirflowRescheduleException(AirflowException):
     def __init__(self, reschedule_date: datetime) -> None:
         super().__init__(f"to be started again at {reschedule_date.isoformat()}")
         self.reschedule_date = reschedule_date
+
+
+class AirflowConfigException(AirflowException):
+    """An option of Airflow's configuration was asked for that flowd does not have."""
 
 
 class AirflowNotFoundException(AirflowException):
@@ -62,3 +70,7 @@ class ParamValidationError(AirflowException):
 
 class DagWarning(UserWarning):
     """Something in a DAG file that works otherwise than its author may think; shown with the DAG."""
+
+
+class StubWarning(DagWarning):
+    """A task of the DAG will fail, for it needs a package that is not installed."""

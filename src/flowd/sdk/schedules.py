@@ -1,8 +1,10 @@
 """From what an author gives as `schedule=` to a timetable; the timetable classes are under Airflow's names."""
 
+from collections.abc import Iterable
 from datetime import UTC, timedelta, tzinfo
 from typing import Any
 
+from flowd.domain.assets import AssetCondition
 from flowd.domain.errors import InvalidDag
 from flowd.domain.timetable import (
     ContinuousTimetable,
@@ -10,12 +12,16 @@ from flowd.domain.timetable import (
     CronTriggerTimetable,
     DeltaDataIntervalTimetable,
     DeltaTriggerTimetable,
+    EventsTimetable,
+    MultipleCronTriggerTimetable,
     NullTimetable,
     OnceTimetable,
     TimetableSpec,
     timetable_from_schedule,
 )
 from flowd.domain.timetable.schedule import cron_expression
+from flowd.sdk.arguments import as_aware
+from flowd.sdk.assets import AssetOrTimeSchedule, condition_of
 from flowd.sdk.moments import zone_name
 
 _TIMETABLES = (
@@ -24,9 +30,19 @@ _TIMETABLES = (
     CronTriggerTimetable,
     DeltaDataIntervalTimetable,
     DeltaTriggerTimetable,
+    EventsTimetable,
+    MultipleCronTriggerTimetable,
     NullTimetable,
     OnceTimetable,
 )
+
+
+def split_schedule(schedule: Any) -> tuple[Any, AssetCondition | None]:
+    """Return the part of a schedule that goes by time, and the condition on assets; either may be None."""
+    if isinstance(schedule, AssetOrTimeSchedule):
+        return schedule.timetable, condition_of(schedule.assets)
+    condition = condition_of(schedule)
+    return (schedule, None) if condition is None else (None, condition)
 
 
 def timetable_of(schedule: Any, zone: tzinfo, where: str) -> TimetableSpec:
@@ -41,7 +57,7 @@ def timetable_of(schedule: Any, zone: tzinfo, where: str) -> TimetableSpec:
             raise type(error)(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
     raise InvalidDag(
         f"{where}: schedule is a {type(schedule).__name__}, which this version of flowd cannot follow; wanted a cron "
-        "expression, a preset such as '@daily', a timedelta, a timetable of airflow.timetables or None"
+        "expression, a preset such as '@daily', a timedelta, a timetable of airflow.timetables, assets or None"
     )
 
 
@@ -60,6 +76,24 @@ def cron_trigger(
 ) -> CronTriggerTimetable:
     """Return Airflow's `CronTriggerTimetable(cron, timezone=…)`: a run at each tick."""
     return CronTriggerTimetable(cron_expression(cron), _name(timezone), interval)
+
+
+def multiple_cron_trigger(
+    *crons: str, timezone: str | tzinfo = UTC, interval: timedelta = timedelta(0), run_immediately: Any = None
+) -> MultipleCronTriggerTimetable:
+    """Return Airflow's `MultipleCronTriggerTimetable(cron, cron, timezone=…)`: a run at each tick of any of them."""
+    return MultipleCronTriggerTimetable(tuple(cron_expression(one) for one in crons), _name(timezone), interval)
+
+
+def events(
+    event_dates: Iterable[Any],
+    restrict_to_events: bool = False,
+    presorted: bool = False,
+    description: str | None = None,
+) -> EventsTimetable:
+    """Return Airflow's `EventsTimetable(event_dates)`: a run at each of these moments, in whatever order they are."""
+    moments = tuple(as_aware(one, None, "EventsTimetable: event_dates") for one in event_dates)
+    return EventsTimetable(tuple(one for one in moments if one is not None), restrict_to_events, description)
 
 
 def cron_data_interval(cron: str, timezone: str | tzinfo = UTC) -> CronDataIntervalTimetable:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from flowd.domain.assets import AliasSpec, AssetSpec, leaves
 from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import TaskId
 from flowd.domain.retry import RetryPolicy
-from flowd.domain.task_spec import OnLost, StartMethod, TaskSpec
+from flowd.domain.task_spec import OnLost, StartMethod, TaskRole, TaskSpec
 from flowd.domain.trigger_rules import parse_trigger_rule
 from flowd.domain.work import PythonWork
+from flowd.sdk.assets import BaseAsset
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.callbacks import TASK_CALLBACKS
 from flowd.sdk.plain_json import plain_json
@@ -46,8 +48,23 @@ def spec_of_task(task: BaseOperator, file: str) -> TaskSpec:
         max_active_tis_per_dagrun=task.max_active_tis_per_dagrun,
         on_lost=on_lost,
         start_method=start_method,
+        role=_role(task),
+        on_failure_fail_dagrun=task.on_failure_fail_dagrun,
+        outlets=_assets(task.outlets),
+        inlets=_assets(task.inlets),
         presentation=_presentation(task),
     )
+
+
+def _role(task: BaseOperator) -> TaskRole:
+    if task.is_teardown:
+        return TaskRole.TEARDOWN
+    return TaskRole.SETUP if task.is_setup else TaskRole.WORK
+
+
+def _assets(given: list[Any]) -> tuple[AssetSpec | AliasSpec, ...]:
+    """Return the assets and aliases among what an author may put there for other tools too."""
+    return tuple(leaf for one in given if isinstance(one, BaseAsset) for leaf in leaves(one.condition()))
 
 
 def _presentation(task: BaseOperator) -> dict[str, Any]:

@@ -141,9 +141,22 @@ class TaskGroup(Linkable):
 
     @property
     def leaves(self) -> Sequence[TaskNode]:
-        """The tasks of the group that no other task of it waits for."""
-        inside = {task.task_id for task in self.iter_tasks()}
-        return [task for task in self.iter_tasks() if not task.downstream_task_ids & inside]
+        """The tasks of the group that no other task of it waits for; what is behind the group passes by its teardowns.
+
+        Instead of a teardown stands the work before it. A group without work is as long as its teardowns.
+        """
+        tasks = {task.task_id: task._as_operator() for task in self.iter_tasks()}
+        found: dict[str, TaskNode] = {}
+        last = [task for task in tasks.values() if not task.downstream_task_ids & tasks.keys()]
+        pending = list(last)
+        while pending:
+            task = pending.pop(0)
+            if not task.is_teardown:
+                found[task.task_id] = task
+                continue
+            above = [tasks[task_id] for task_id in sorted(task.upstream_task_ids & tasks.keys())]
+            pending += [one for one in above if not one.is_setup]
+        return list(found.values()) or last
 
     def get_roots(self) -> Iterator[TaskNode]:
         """Yield `roots`."""

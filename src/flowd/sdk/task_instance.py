@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -30,15 +31,25 @@ class RunningTaskInstance:
         self.map_index = assignment.map_index
         self.try_number = assignment.try_number
         self.max_tries = assignment.max_tries
+        self.leg, self.waits_since = assignment.leg, assignment.waits_since
         self.queue, self.operator = assignment.queue, assignment.operator
         self.pool, self.priority_weight = task.pool, task.priority_weight
-        self.start_date = moment(datetime.now(UTC))
         self.end_date: datetime | None = None
-        self.hostname = socket.gethostname()
+        self._started_at = datetime.now(UTC)
         self.pid = os.getpid()
         self.state = "running"
         self.context: Mapping[str, Any] = {}
         self.skipped: list[str] = []
+
+    @cached_property
+    def start_date(self) -> datetime:
+        """When the try began."""
+        return moment(self._started_at)
+
+    @cached_property
+    def hostname(self) -> str:
+        """The machine it runs on."""
+        return socket.gethostname()
 
     @property
     def logical_date(self) -> datetime | None:
@@ -67,6 +78,10 @@ class RunningTaskInstance:
         mapped = "" if self.map_index == UNMAPPED else f"/mapped/{self.map_index}"
         base = os.environ.get("FLOWD_API_URL", "").rstrip("/")
         return f"{base}/dags/{dag_id}/runs/{run_id}/tasks/{task_id}{mapped}?try_number={self.try_number}"
+
+    def get_first_reschedule_date(self, context: Any = None) -> datetime | None:
+        """Return when the task first began to wait, retries included; None where it has not been rescheduled."""
+        return None if self.waits_since is None else moment(self.waits_since)
 
     def get_template_context(self) -> Mapping[str, Any]:
         """Return the context the task executes in."""

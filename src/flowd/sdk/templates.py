@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -57,7 +58,7 @@ def environment_of(dag: "DAG") -> jinja2.Environment:
 
 def render_fields(operator: "BaseOperator", context: Mapping[str, Any]) -> None:
     """Render every template field of `operator` in place; an error names the task and the field."""
-    renderer = Renderer(environment_of(operator.dag), context, tuple(operator.template_ext))
+    renderer = Renderer(operator.dag, context, tuple(operator.template_ext))
     for field in operator.template_fields:
         try:
             setattr(operator, field, renderer.render(getattr(operator, field)))
@@ -67,20 +68,20 @@ def render_fields(operator: "BaseOperator", context: Mapping[str, Any]) -> None:
             ) from error
 
 
-@dataclass(frozen=True, slots=True)
 class Renderer:
-    """Renders values in one context; text that ends with one of `extensions` names a file."""
+    """Renders values as templates of `dag` in one context; text that ends with one of `extensions` names a file."""
 
-    environment: jinja2.Environment
-    context: Mapping[str, Any]
-    extensions: tuple[str, ...] = ()
+    def __init__(self, dag: "DAG", context: Mapping[str, Any], extensions: tuple[str, ...] = ()) -> None:
+        self._dag = dag
+        self._context = context
+        self._extensions = extensions
 
     def render(self, value: Any) -> Any:
         """Return `value` rendered: text, containers and their items, stand-ins, objects with template fields."""
         if isinstance(value, str):
             return self._render_text(value)
         if isinstance(value, Resolvable):
-            return value.resolve(self.context)
+            return value.resolve(self._context)
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             return type(value)(*(self.render(item) for item in value))
         if type(value) in (list, tuple, set):
@@ -91,14 +92,27 @@ class Renderer:
         return value
 
     def _render_text(self, text: str) -> Any:
-        if self.extensions and text.endswith(self.extensions):
-            return self._run(self.environment.get_template(text))
-        return self._run(self.environment.from_string(text))
+        if self._extensions and text.endswith(self._extensions):
+            return self._run(self._environment.get_template(text))
+        if self._is_as_it_stands(text):
+            return text
+        return self._run(self._environment.from_string(text))
+
+    def _is_as_it_stands(self, text: str) -> bool:
+        # Jinja itself changes nothing in such text, and most fields of most tasks hold no template.
+        dag = self._dag
+        has_own_rules = dag.render_template_as_native_obj or dag.jinja_environment_kwargs
+        return not has_own_rules and "{" not in text and "\r" not in text and not text.endswith("\n")
+
+    @cached_property
+    def _environment(self) -> jinja2.Environment:
+        return environment_of(self._dag)
 
     def _run(self, template: jinja2.Template) -> Any:
-        names = _Names(self.context, template.globals)
-        scope = self.environment.context_class(self.environment, names, template.name, template.blocks)  # type: ignore[arg-type]
-        return self.environment.concat(template.root_render_func(scope))
+        environment = self._environment
+        names = _Names(self._context, template.globals)
+        scope = environment.context_class(environment, names, template.name, template.blocks)  # type: ignore[arg-type]
+        return environment.concat(template.root_render_func(scope))
 
     def _render_attributes(self, value: Any) -> None:
         fields: Iterable[str] | None = getattr(value, "template_fields", None)

@@ -4,6 +4,7 @@ import warnings
 from typing import Any, NamedTuple
 
 from flowd.domain.errors import InvalidDag
+from flowd.domain.trigger_rules import TriggerRule
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.dag import DAG
 from flowd.sdk.exceptions import DagWarning
@@ -17,7 +18,6 @@ class _Keyword(NamedTuple):
 
 _DAG_ERRORS = (
     _Keyword("fail_fast", False, "let tasks fail by trigger_rule='all_success' instead"),
-    _Keyword("max_consecutive_failed_dag_runs", 0, "pause the DAG in its on_failure_callback"),
     _Keyword("deadline", None, "use dagrun_timeout"),
 )
 _DAG_WARNINGS = (_Keyword("sla_miss_callback", None, "use dagrun_timeout and on_failure_callback"),)
@@ -28,7 +28,6 @@ _TASK_ERRORS = (
 _TASK_WARNINGS = (
     _Keyword("sla", None, "use execution_timeout"),
     _Keyword("executor", None, "use queue to choose workers"),
-    _Keyword("outlets", [], "asset events are not recorded"),
 )
 
 
@@ -58,6 +57,7 @@ def check_task(task: BaseOperator) -> None:
     where = f"task {task.task_id!r}"
     _refuse(task, _TASK_ERRORS, where)
     _warn(task, _TASK_WARNINGS, where)
+    _check_role(task, where)
     dag = task.dag
     begins, ends = dag.first_start_date, dag.end_date
     for name, own, is_inside in (
@@ -69,6 +69,20 @@ def check_task(task: BaseOperator) -> None:
                 f"{where}: its {name} {own.isoformat()} is not the DAG's, which flowd cannot honour; put the task into "
                 "a DAG of its own or skip it by the date in the task"
             )
+
+
+def _check_role(task: BaseOperator, where: str) -> None:
+    if task.is_teardown and task.trigger_rule != TriggerRule.ALL_DONE_SETUP_SUCCESS:
+        raise InvalidDag(
+            f"{where}: it is a teardown and has trigger_rule {str(task.trigger_rule)!r}; a teardown always runs once "
+            f"all before it have ended ({TriggerRule.ALL_DONE_SETUP_SUCCESS})"
+        )
+    setups = [one.task_id for one in task.upstream_list if one.is_setup]
+    if setups and not task.is_teardown and task.trigger_rule != TriggerRule.ALL_SUCCESS:
+        raise InvalidDag(
+            f"{where}: it follows setup {setups[0]!r} and has trigger_rule {str(task.trigger_rule)!r}; what directly "
+            f"follows a setup has {TriggerRule.ALL_SUCCESS}"
+        )
 
 
 def _refuse(thing: Any, keywords: tuple[_Keyword, ...], where: str) -> None:

@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from flowd.domain.errors import InvalidDag
 from flowd.sdk.edges import Linkable
 from flowd.sdk.exceptions import XComNotFound
+from flowd.sdk.setup_scope import SetupScope
 
 if TYPE_CHECKING:
     from flowd.sdk.base_operator import BaseOperator
@@ -41,6 +43,24 @@ class XComArg(Resolvable, Linkable):
     def leaves(self) -> "Sequence[TaskNode]":
         """The task that pushes it."""
         return [self.operator]
+
+    def as_setup(self) -> Self:
+        """Make the task that pushes it a setup."""
+        self.operator.as_setup()
+        return self
+
+    def as_teardown(self, *, setups: Any = None, on_failure_fail_dagrun: bool | None = None) -> Self:
+        """Make the task that pushes it a teardown, of these setups."""
+        self.operator.as_teardown(setups=setups, on_failure_fail_dagrun=on_failure_fail_dagrun)
+        return self
+
+    def __enter__(self) -> SetupScope:
+        return self.operator.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.operator.__exit__(kind, error, trace)
 
     def resolve(self, context: Mapping[str, Any]) -> Any:
         """Return the pushed value; a return value that is missing is None, another key raises XComNotFound."""

@@ -1,15 +1,18 @@
 """XCom values as JSON: plain values as they are, what JSON lacks as a tagged object that reads back as itself.
 
 `{"__flowd__": "datetime", "value": "2026-01-01T00:00:00+00:00"}`; the tags are datetime, date, time, timedelta,
-decimal, tuple, set, frozenset, float (nan, infinities) and dict (keys that are not text, or the tag's own name).
+decimal, tuple, set, frozenset, float (nan, infinities), dict (keys that are not text, or the tag's own name), timezone,
+and object (a dataclass, an attrs or pydantic model, a member of an enumeration).
 """
 
 import math
 import numbers
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, NoReturn
+
+from flowd.sdk.xcom_objects import class_name, fields_of, make, read_zone, write_zone
 
 TAG = "__flowd__"
 
@@ -50,6 +53,9 @@ def _encode(value: Any, place: str) -> Any:
     for kind, write in _WRITE:
         if isinstance(value, kind):
             return write(value, place)
+    fields = fields_of(value)
+    if fields is not None:
+        return _object(value, fields, place)
     name = type(value).__name__
     advice = _ADVICE.get(name, "return text, numbers, lists or dicts, such as dataclasses.asdict(value) or vars(value)")
     raise TypeError(f"{place} is a {type(value).__module__}.{name}, which an XCom cannot hold: {advice}")
@@ -81,6 +87,24 @@ def _mapping(value: Mapping[Any, Any], place: str) -> dict[str, Any]:
     return {str.__str__(key): _encode(item, f"{place}[{key!r}]") for key, item in value.items()}
 
 
+def _object(value: Any, fields: dict[str, Any], place: str) -> dict[str, Any]:
+    name = class_name(value)
+    if name is None:
+        raise TypeError(
+            f"{place} is a {type(value).__qualname__}, whose class no other process can find: define the class at the "
+            "top level of a module, or return a dict"
+        )
+    encoded = {field: _encode(item, f"{place}.{field}") for field, item in fields.items()}
+    return _tagged("object", {"class": name, "fields": encoded})
+
+
+def _zone(value: tzinfo, place: str) -> dict[str, Any]:
+    stored = write_zone(value)
+    if stored is None:
+        raise TypeError(f"{place} is a time zone without a name, which an XCom cannot hold: return its offset")
+    return _tagged("timezone", stored)
+
+
 def _fraction(value: Any, place: str) -> NoReturn:
     raise TypeError(f"{place} is a Fraction, which an XCom cannot hold: return float(value) or str(value)")
 
@@ -100,6 +124,7 @@ _WRITE: tuple[tuple[type | tuple[type, ...], Callable[[Any, str], Any]], ...] = 
     (list, _list),
     ((set, frozenset), _set),
     (Mapping, _mapping),
+    (tzinfo, _zone),
 )
 _READ: dict[str, Callable[[Any], Any]] = {
     "float": float,
@@ -111,5 +136,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "tuple": lambda items: tuple(from_json(item) for item in items),
     "set": lambda items: {from_json(item) for item in items},
     "frozenset": lambda items: frozenset(from_json(item) for item in items),
+    "timezone": read_zone,
+    "object": lambda stored: make(stored["class"], from_json(stored["fields"])),
     "dict": lambda pairs: {from_json(key): from_json(value) for key, value in pairs},
 }

@@ -64,7 +64,7 @@ def load_settings(
         given |= _keys_of(missing, parts, home, keys, findings)
         parts |= _parts({name: one for name, one in given.items() if name.startswith("security.")}, home, findings)
     if findings.problems:
-        raise InvalidSettings(_report(findings.problems))
+        raise InvalidSettings(report(findings.problems))
     settings = Settings(home=home, **parts)
     settings._sources = {name: one.source for name, one in given.items()}
     settings._warnings = tuple(findings.warnings)
@@ -118,7 +118,8 @@ def _keys_of(
     return {}
 
 
-def _report(problems: list[str]) -> str:
+def report(problems: list[str]) -> str:
+    """Return what stops a node, all of it."""
     if len(problems) == 1:
         return f"the configuration has a problem: {problems[0]}"
     return "\n  - ".join([f"the configuration has {len(problems)} problems:", *problems])

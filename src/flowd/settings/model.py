@@ -31,8 +31,8 @@ from flowd.settings.units import format_duration
 
 HEARTBEATS_PER_LEASE = 3
 
-_DATABASES = ("sqlite", "postgresql", "postgres")
-_QUEUES = ("database", "amqp", "amqps")
+_DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
+_QUEUES = ("database", "amqp", "amqps", "sqs")
 _LOOPBACK = ("localhost", "::1", "[::1]")
 
 
@@ -53,7 +53,7 @@ class DatabaseSettings(Section):
 
     url: SecretUrl = setting(
         "sqlite:///$FLOWD_HOME/flowd.db",
-        "The metastore: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE.",
+        "The metastore: sqlite:///PATH, or postgresql:// or mysql:// and then USER:PASSWORD@HOST/DATABASE.",
         secret=True,
     )
     auto_migrate: bool = setting(
@@ -77,7 +77,8 @@ class QueueSettings(Section):
 
     url: SecretUrl = setting(
         "database://",
-        "The queue: database:// (the metastore itself) or amqp://USER:PASSWORD@HOST1,HOST2/VHOST (amqps:// for TLS).",
+        "The queue: database:// (the metastore itself), amqp://USER:PASSWORD@HOST1,HOST2/VHOST (amqps:// for TLS),"
+        " sqs://KEY:SECRET@ or, with the credentials that AWS gives the machine, sqs://.",
         secret=True,
     )
     prefix: str = setting(
@@ -87,6 +88,13 @@ class QueueSettings(Section):
         "1MiB", "The longest task message; the work of a longer one is read from the metastore.", ge=1024
     )
     poll_interval: PositiveDuration = setting("1s", "How often a worker of the database queue looks by itself.")
+    sqs_region: str = setting("", "The AWS region of an sqs:// queue; empty is the machine's own.")
+    sqs_endpoint_url: str = setting("", "Where SQS is, if not at AWS: http://HOST:PORT or https://HOST.")
+
+    @field_validator("sqs_endpoint_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        return _http(url)
 
     @field_validator("url")
     @classmethod
@@ -97,6 +105,11 @@ class QueueSettings(Section):
     def is_embedded(self) -> bool:
         """True where the metastore is the queue."""
         return _scheme(self.url) == "database"
+
+    @property
+    def is_sqs(self) -> bool:
+        """True for Amazon SQS."""
+        return _scheme(self.url) == "sqs"
 
 
 class DagsSettings(Section):
@@ -121,9 +134,7 @@ class ApiSettings(Section):
     @field_validator("public_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
-        if url and not url.startswith(("http://", "https://")):
-            raise ValueError("it must begin with http:// or https://")
-        return url.rstrip("/")
+        return _http(url)
 
     @property
     def is_loopback(self) -> bool:
@@ -272,6 +283,12 @@ def _of_scheme(url: SecretUrl, wanted: tuple[str, ...]) -> SecretUrl:
     if "://" not in url.get_secret_value() or _scheme(url) not in wanted:
         raise ValueError(f"{found}; wanted one of {', '.join(f'{name}://' for name in wanted)}")
     return url
+
+
+def _http(url: str) -> str:
+    if url and not url.startswith(("http://", "https://")):
+        raise ValueError("it must begin with http:// or https://")
+    return url.rstrip("/")
 
 
 def _clear(secrets: tuple[SecretStr, ...]) -> tuple[str, ...]:

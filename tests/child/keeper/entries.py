@@ -70,7 +70,7 @@ def do_raise(channel: Channel, payload: Mapping[str, Any]) -> None:
 
 def do_garbage(channel: Channel, payload: Mapping[str, Any]) -> None:
     """Break the protocol, then wait to be killed if that is what follows."""
-    channel._socket.sendall(payload["bytes"].encode())
+    os.write(channel._descriptor, payload["bytes"].encode())
     say("still here")
 
 

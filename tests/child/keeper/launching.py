@@ -70,7 +70,7 @@ def is_alive(pid: int) -> bool:
     return stat.rpartition(b")")[2].split()[0] not in (b"Z", b"X")
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 300.0) -> None:
     """Return once the condition holds; it looks at other processes, which send no event. Fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -27,6 +27,7 @@ from tests.child.keeper.launching import (
     run,
     written_pid,
 )
+from tests.support.pace import at_pace
 
 NODE = """
 import asyncio, sys, time
@@ -78,7 +79,7 @@ async def test_a_node_killed_by_sigkill_takes_every_tree_along_within_2_seconds(
 
     node.end()
 
-    await eventually(lambda: not any(map(is_alive, pids)), 2)
+    await eventually(lambda: not any(map(is_alive, pids)), at_pace(2))
 
 
 async def test_a_fence_holds_while_the_node_is_stopped(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ async def test_a_fence_holds_while_the_node_is_stopped(tmp_path: Path) -> None:
     await eventually(lambda: not any(map(is_alive, tree)), deadline - time.monotonic())
     assert is_alive(keeper)
     node.end()
-    await eventually(lambda: not is_alive(keeper), 2)
+    await eventually(lambda: not is_alive(keeper), at_pace(2))
 
 
 async def test_a_killed_keeper_is_told_to_everyone_who_waits(bench: Bench) -> None:

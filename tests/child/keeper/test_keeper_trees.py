@@ -11,6 +11,7 @@ from flowd.child.keeper.linux import environment_value
 from flowd.child.keeper_client import Keeper
 from flowd.child.launch import EndedBy
 from tests.child.keeper.launching import TASK_ENV, Bench, eventually, is_alive, run, written_pid
+from tests.support.pace import at_pace
 
 DEAF = "trap '' TERM; echo deaf; while true; do sleep 0.05; done"
 
@@ -35,7 +36,7 @@ async def test_a_timeout_kills_a_task_that_ignores_sigterm_after_its_grace(keepe
     ended = await run(keeper, bench.script(DEAF, timeout_seconds=0.2, grace_seconds=0.3))
 
     assert (ended.by, ended.exit_code, ended.signal) == (EndedBy.TIMEOUT, None, signal.SIGKILL)
-    assert 0.5 <= time.monotonic() - began < 2
+    assert 0.5 <= time.monotonic() - began < at_pace(2)
 
 
 async def test_a_stopped_task_hears_sigterm_too(keeper: Keeper, bench: Bench) -> None:
@@ -131,7 +132,7 @@ async def test_what_a_script_leaves_behind_dies_with_it(keeper: Keeper, bench: B
     left = await written_pid(pid_file)
     assert (ended.by, ended.exit_code) == (EndedBy.EXIT, 6)
     assert not is_alive(left)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < at_pace(5)
 
 
 @pytest.mark.parametrize("shed", [False, True], ids=["forked", "shed-environment"])
@@ -251,7 +252,7 @@ async def test_whoever_holds_stdout_delays_the_end_by_a_second_at_most(keeper: K
     os.close(held)
 
     assert (ended.exit_code, ended.last_line) == (0, "told")
-    assert waited < 2
+    assert waited < at_pace(2)
 
 
 async def test_a_fork_bomb_ends_at_its_timeout(keeper: Keeper, bench: Bench) -> None:
@@ -261,7 +262,7 @@ async def test_a_fork_bomb_ends_at_its_timeout(keeper: Keeper, bench: Bench) -> 
     )
 
     mark = f"bomb-{keeper.pid}"
-    launch = bench.script(script, mark=mark, env={**TASK_ENV, "FLOWD_CLAIM_TOKEN": mark}, timeout_seconds=0.5)
+    launch = bench.script(script, mark=mark, env={**TASK_ENV, "FLOWD_CLAIM_TOKEN": mark}, timeout_seconds=4)
     tree = await keeper.start(launch)
     await eventually(lambda: len(_pids_with(mark)) > 60)
 

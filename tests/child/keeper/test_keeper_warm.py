@@ -1,5 +1,6 @@
 """Warm forks: tasks forked from a server that has imported their bundle file already."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from flowd.child.frames import Frame
+from flowd.child.keeper.fork_server import SPARES
 from flowd.child.keeper.linux import children_of
 from flowd.child.keeper.warm_limits import WarmLimits
 from flowd.child.keeper_client import Keeper, KeeperDied, RunningTree
@@ -171,10 +173,55 @@ async def test_a_server_that_hangs_is_replaced_by_a_bare_fork(bench: Bench) -> N
         assert isinstance(server, int)
 
         os.kill(server, signal.SIGSTOP)
-        ended = await bundle.load()
+        ends = await asyncio.gather(*(bundle.load() for _ in range(SPARES + 1)))
 
-        assert ended.result is not None and ended.result["parent"] == keeper.pid
+        parents = [ended.result["parent"] for ended in ends if ended.result is not None]
+        assert sorted(parents) == sorted([server] * SPARES + [keeper.pid])
         assert not is_alive(server)
+
+
+async def test_the_next_tasks_are_forked_before_they_are_started(keeper: Keeper, bench: Bench) -> None:
+    bundle = Bundle(bench, keeper, DAG_FILE)
+    server = (await bundle.load_warm())["parent"]
+    assert isinstance(server, int)
+    await eventually(lambda: len(children_of(server)) == SPARES)
+    spares = children_of(server)
+
+    ended = await bundle.load_warm()
+
+    assert ended["pid"] in spares
+    assert not any("Returned value" in text for text in bench.texts()), "its rehearsal is in the log of its task"
+    await eventually(lambda: len(children_of(server)) == SPARES and ended["pid"] not in children_of(server))
+
+
+async def test_a_spare_process_that_was_killed_is_given_to_no_task(keeper: Keeper, bench: Bench) -> None:
+    bundle = Bundle(bench, keeper, DAG_FILE)
+    server = (await bundle.load_warm())["parent"]
+    assert isinstance(server, int)
+    await eventually(lambda: len(children_of(server)) == SPARES)
+    killed = children_of(server)
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+        await eventually(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]
+
+    seen = await bundle.load_warm()
+
+    assert seen["parent"] == server and seen["pid"] not in killed
+    await eventually(lambda: not set(killed) & set(children_of(server)))
+
+
+async def test_spare_processes_end_with_their_server(bench: Bench) -> None:
+    async with Keeper.open(env=KEEPER_ENV, on_request=no_answer) as keeper:
+        bundle = Bundle(bench, keeper, DAG_FILE)
+        server = (await bundle.load_warm())["parent"]
+        assert isinstance(server, int)
+        await eventually(lambda: len(children_of(server)) == SPARES)
+        spares = children_of(server)
+
+        os.kill(server, signal.SIGKILL)
+
+        await eventually(lambda: not any(map(is_alive, spares)))
+        assert (await bundle.load_warm())["parent"] != server
 
 
 async def test_idle_and_least_used_servers_end(bench: Bench, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.support.unanswered_metastore import UnansweredMetastore
 async def bid(
     site: LedgerSite, key: InstanceKey, token: ClaimToken, *, try_number: int = 1, worker: str = "worker1"
 ) -> Claimed | None:
-    wish = Bid(instance=key, try_number=try_number, token=token)
+    wish = Bid(instance=key, try_number=try_number, leg=0, token=token)
     (answer,) = await site.worker(worker).claim([wish], {})
     return answer
 
@@ -62,21 +62,23 @@ async def test_a_bid_whose_answer_was_lost_is_made_again_and_wins_the_same(site:
 async def test_a_message_delivered_twice_to_one_worker_wins_once(site: LedgerSite) -> None:
     run = await site.begin(a_dag(a_task("load"), a_task("send")))
     load, send = (await site.instance(run, "load")).key, (await site.instance(run, "send")).key
-    bids = [Bid(instance=key, try_number=1, token=token_of(number)) for number, key in enumerate([load, load, send])]
+    bids = [
+        Bid(instance=key, try_number=1, leg=0, token=token_of(number)) for number, key in enumerate([load, load, send])
+    ]
 
     won = await site.worker().claim(bids, {})
 
     assert [one is not None for one in won] == [True, False, True]
 
 
-async def test_i2_i3_of_workers_that_race_for_a_try_exactly_one_wins(open_postgres_site: OpenSite) -> None:
-    sites = [open_postgres_site() for _ in range(4)]
+async def test_i2_i3_of_workers_that_race_for_a_try_exactly_one_wins(open_server_site: OpenSite) -> None:
+    sites = [open_server_site() for _ in range(4)]
     run = await sites[0].begin(a_dag(*(a_task(f"t{number}") for number in range(8))))
     keys = [(await sites[0].instance(run, f"t{number}")).key for number in range(8)]
 
     async def bid_for_all(number: int) -> list[Claimed | None]:
         bids = [
-            Bid(instance=key, try_number=1, token=token_of(100 * number + key))
+            Bid(instance=key, try_number=1, leg=0, token=token_of(100 * number + key))
             for key in (keys if number % 2 else reversed(keys))
         ]
         return list(await sites[number].worker(f"worker{number}").claim(bids, {}))
@@ -88,8 +90,8 @@ async def test_i2_i3_of_workers_that_race_for_a_try_exactly_one_wins(open_postgr
         assert (await sites[0].causes(run, f"t{number}")).count("claimed") == 1
 
 
-async def test_workers_that_claim_straight_from_the_ledger_never_get_the_same(open_postgres_site: OpenSite) -> None:
-    sites = [open_postgres_site() for _ in range(3)]
+async def test_workers_that_claim_straight_from_the_ledger_never_get_the_same(open_server_site: OpenSite) -> None:
+    sites = [open_server_site() for _ in range(3)]
     await sites[0].begin(a_dag(*(a_task(f"t{number}") for number in range(12)), max_active_tasks=12))
 
     answers = await asyncio.gather(*(site.worker().claim_next(["default"], 5) for site in sites))

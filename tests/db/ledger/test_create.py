@@ -54,8 +54,8 @@ async def test_a_second_run_of_the_same_name_is_refused_and_the_transaction_goes
     assert await site.rows("SELECT id, run_id FROM dag_run ORDER BY id") == [(first.key, "r1"), (third.key, "r3")]
 
 
-async def test_of_creators_that_race_exactly_one_makes_the_run(open_postgres_site: OpenSite) -> None:
-    sites = [open_postgres_site() for _ in range(4)]
+async def test_of_creators_that_race_exactly_one_makes_the_run(open_server_site: OpenSite) -> None:
+    sites = [open_server_site() for _ in range(4)]
     version = await version_of_etl(sites[0])
     dates = [NOW + timedelta(days=day) for day in range(5)]
 

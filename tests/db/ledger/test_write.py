@@ -14,6 +14,7 @@ from flowd.domain.errors import Conflict, IllegalTransition, StaleClaim
 from flowd.domain.retry import RetryPolicy
 from flowd.domain.task_events import (
     CancelRequested,
+    Deferred,
     Failed,
     Interrupted,
     Lost,
@@ -70,7 +71,6 @@ async def test_i3_each_try_has_one_token_from_its_claim_to_its_end(site: LedgerS
     ("report", "cause"),
     [
         (Failed(TOKEN, timedelta(0)), "failed"),
-        (Rescheduled(TOKEN, timedelta(0)), "rescheduled"),
         (Interrupted(TOKEN), "interrupted"),
         (Lost(TOKEN, OnLost.RETRY), "lost"),
     ],
@@ -85,6 +85,26 @@ async def test_i8_a_second_try_has_a_recorded_cause(site: LedgerSite, report: Re
 
     assert (await site.causes(run, "load"))[3:6] == [cause, "scheduled", "queued"]
     assert await site.rows("SELECT cause FROM attempt WHERE try_number = 1") == [(cause,)]
+
+
+@pytest.mark.parametrize("report", [Rescheduled(TOKEN, timedelta(0)), Deferred(TOKEN, timedelta(0))])
+async def test_a_try_that_waits_goes_on_under_its_number_and_leaves_one_attempt(
+    site: LedgerSite, report: ReportEvent
+) -> None:
+    run = await site.begin(a_dag(a_task("load")))
+    first = (await site.claim())["load"]
+    await site.report(first.assignment.instance, replace(report, token=first.token))
+
+    await site.wait_ender.step()
+    await site.settle()
+    second = (await site.claim())["load"]
+    await site.report(second.assignment.instance, Succeeded(second.token))
+
+    assert (await site.instance(run, "load")).leg == 1
+    assert (second.assignment.try_number, second.assignment.leg) == (1, 1)
+    assert second.assignment.waits_since is not None
+    assert second.token != first.token
+    assert await site.rows("SELECT try_number, token, cause FROM attempt") == [(1, second.token, "succeeded")]
 
 
 async def test_every_end_of_a_running_try_leaves_its_attempt_with_what_was_measured(site: LedgerSite) -> None:
@@ -127,7 +147,7 @@ async def test_a_row_that_changed_since_it_was_read_stops_the_whole_transaction(
     a, b = await site.instance(run, "a"), await site.instance(run, "b")
     await site.claim(1)
 
-    with pytest.raises(Conflict, match=r"^1 of 2 task instances changed while they were locked$"):
+    with pytest.raises(Conflict, match=r"^rows of task_instance changed while they were locked$"):
         async with site.metastore.transaction() as tx:
             await write.apply(tx, [(a, CancelRequested()), (b, CancelRequested())], await tx.now())
 
@@ -138,7 +158,7 @@ async def test_a_run_that_changed_since_it_was_read_stops_the_whole_transaction(
     run = await site.begin(a_dag(a_task("a")))
     old = replace(await site.run(run.key), version=0)
 
-    with pytest.raises(Conflict, match=r"^1 of 1 runs changed while they were locked$"):
+    with pytest.raises(Conflict, match=r"^rows of dag_run changed while they were locked$"):
         async with site.metastore.transaction() as tx:
             await write.apply_to_runs(tx, [(old, RunEvent.MARKED_FAILED)], await tx.now())
 
@@ -182,8 +202,8 @@ async def test_the_database_itself_refuses_a_running_row_without_token_or_lease(
             await tx.execute(f"UPDATE task_instance SET {change}")
 
 
-async def test_writers_of_the_same_instance_take_turns_and_none_is_lost(open_postgres_site: OpenSite) -> None:
-    sites = [open_postgres_site() for _ in range(3)]
+async def test_writers_of_the_same_instance_take_turns_and_none_is_lost(open_server_site: OpenSite) -> None:
+    sites = [open_server_site() for _ in range(3)]
     run = await sites[0].begin(a_dag(a_task("load")))
     claimed = (await sites[0].claim())["load"]
 

@@ -1,26 +1,14 @@
 """Lists and counts that run often find their rows on an index of live or recent rows, never by reading history."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import event
 
-from flowd.db.dialect import Kind
 from flowd.db.metastore import Metastore
 from flowd.db.views.health import live_counts
 from flowd.db.views.listing import Listing
 from flowd.db.views.pools import list_pools
 from flowd.db.views.recent import recent_runs
-from tests.support.migrated_metastore import migrated_metastore
-from tests.support.services import PostgresServer
-
-
-@pytest.fixture
-async def metastore(tmp_path: Path) -> AsyncIterator[Metastore]:
-    async with migrated_metastore(Kind.SQLITE, tmp_path, PostgresServer("")) as made:
-        yield made
 
 
 async def plans_of(metastore: Metastore, read: Any) -> list[str]:
@@ -44,19 +32,19 @@ async def plans_of(metastore: Metastore, read: Any) -> list[str]:
     return [step for step in steps if "task_instance" in step or "dag_run" in step]
 
 
-async def test_the_counts_for_metrics_read_indexes_of_live_rows(metastore: Metastore) -> None:
-    steps = await plans_of(metastore, live_counts)
+async def test_the_counts_for_metrics_read_indexes_of_live_rows(sqlite_metastore: Metastore) -> None:
+    steps = await plans_of(sqlite_metastore, live_counts)
 
     assert steps and all("ix_task_instance_" in step or "ix_dag_run_live" in step for step in steps), steps
 
 
-async def test_the_slots_of_pools_read_indexes_of_live_rows(metastore: Metastore) -> None:
-    steps = await plans_of(metastore, lambda tx: list_pools(tx, Listing()))
+async def test_the_slots_of_pools_read_indexes_of_live_rows(sqlite_metastore: Metastore) -> None:
+    steps = await plans_of(sqlite_metastore, lambda tx: list_pools(tx, Listing()))
 
     assert steps and all("ix_task_instance_" in step for step in steps), steps
 
 
-async def test_the_last_runs_of_a_dag_are_found_on_their_index(metastore: Metastore) -> None:
-    steps = await plans_of(metastore, lambda tx: recent_runs(tx, ["a", "b"], per_dag=3))
+async def test_the_last_runs_of_a_dag_are_found_on_their_index(sqlite_metastore: Metastore) -> None:
+    steps = await plans_of(sqlite_metastore, lambda tx: recent_runs(tx, ["a", "b"], per_dag=3))
 
     assert steps and all("ix_dag_run_recent" in step for step in steps), steps

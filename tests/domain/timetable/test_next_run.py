@@ -15,6 +15,8 @@ from flowd.domain.timetable import (
     DataInterval,
     DeltaDataIntervalTimetable,
     DeltaTriggerTimetable,
+    EventsTimetable,
+    MultipleCronTriggerTimetable,
     NextRun,
     NullTimetable,
     OnceTimetable,
@@ -58,6 +60,11 @@ trigger_timetables = st.one_of(
         st.timedeltas(timedelta(0), timedelta(days=2)),
     ),
     st.builds(DeltaTriggerTimetable, deltas, st.timedeltas(timedelta(0), timedelta(days=2))),
+    st.builds(
+        MultipleCronTriggerTimetable,
+        st.tuples(st.sampled_from(EXPRESSIONS), st.sampled_from(EXPRESSIONS)),
+        st.sampled_from(ZONES),
+    ),
 )
 timetables = st.one_of(interval_timetables, trigger_timetables, st.just(ContinuousTimetable()))
 
@@ -68,6 +75,33 @@ def at(text: str) -> datetime:
 
 def interval(start: str, end: str) -> DataInterval:
     return DataInterval(at(start), at(end))
+
+
+def test_several_cron_expressions_give_a_run_at_the_ticks_of_each_and_one_where_they_meet() -> None:
+    spec = MultipleCronTriggerTimetable(("0 6 * * *", "0 */12 * * *"), "Europe/Zurich")
+
+    runs = list(runs_between(spec, at("2024-03-31"), at("2024-04-01")))
+
+    assert [run.run_after.isoformat(" ", "minutes")[:16] for run in runs] == [
+        "2024-03-31 04:00",
+        "2024-03-31 10:00",
+        "2024-03-31 22:00",
+    ]
+
+
+def test_listed_events_give_a_run_each_in_order_and_then_no_more() -> None:
+    spec = EventsTimetable((at("2024-01-05"), at("2024-01-02 08:00"), at("2024-01-05")))
+    restricted = EventsTimetable(spec.events, restrict_to_events=True)
+
+    assert run_after(spec) == point("2024-01-02 08:00")
+    assert run_after(spec, point("2024-01-02 08:00")) == point("2024-01-05")
+    assert run_after(spec, point("2024-01-05")) is None
+    assert run_after(spec, start="2024-02-01") is None
+    assert run_after(spec, catchup=False, now="2024-01-06") == point("2024-01-05")
+    assert run_after(spec, catchup=False, now="2024-01-01") == point("2024-01-02 08:00")
+    assert infer_manual_interval(spec, at("2024-01-03")) == point("2024-01-03")
+    assert infer_manual_interval(restricted, at("2024-01-03")) == point("2024-01-02 08:00")
+    assert infer_manual_interval(restricted, at("2024-01-01")) == point("2024-01-02 08:00")
 
 
 def run_after(

@@ -1,6 +1,6 @@
 """Timetable specs survive JSON and refuse what could never run."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from json import dumps, loads
 from typing import Any
 
@@ -15,6 +15,8 @@ from flowd.domain.timetable import (
     CronTriggerTimetable,
     DeltaDataIntervalTimetable,
     DeltaTriggerTimetable,
+    EventsTimetable,
+    MultipleCronTriggerTimetable,
     NullTimetable,
     OnceTimetable,
     TimetableSpec,
@@ -31,6 +33,13 @@ specs: st.SearchStrategy[TimetableSpec] = st.one_of(
     st.builds(CronTriggerTimetable, expressions, zones, intervals),
     st.builds(DeltaDataIntervalTimetable, deltas),
     st.builds(DeltaTriggerTimetable, deltas, intervals),
+    st.builds(MultipleCronTriggerTimetable, st.tuples(expressions, expressions), zones, intervals),
+    st.builds(
+        EventsTimetable,
+        st.lists(st.datetimes(timezones=st.just(UTC)), min_size=1, max_size=3).map(tuple),
+        st.booleans(),
+        st.none() | st.text(),
+    ),
 )
 
 
@@ -43,6 +52,13 @@ def test_a_spec_survives_json(spec: TimetableSpec) -> None:
 def test_json_that_is_no_timetable_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(InvalidSchedule, match=r"timetable \{.*\} is of no known kind or lacks a value"):
         timetable_from_json(data)
+
+
+def test_a_timetable_that_lists_nothing_is_refused() -> None:
+    with pytest.raises(InvalidSchedule, match="no cron expression is given"):
+        MultipleCronTriggerTimetable((), "UTC")
+    with pytest.raises(InvalidSchedule, match="event_dates is empty"):
+        EventsTimetable(())
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "America", "../etc/passwd", "europe\0zurich"])

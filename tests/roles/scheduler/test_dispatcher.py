@@ -9,9 +9,11 @@ from flowd.actions.pause_dag import set_paused
 from flowd.domain.ids import DagId
 from flowd.queue.base import Claimed
 from flowd.roles.scheduler import dispatcher
+from tests.support.checker.check import check
+from tests.support.checker.limits import most_held
+from tests.support.checker.metastore_evidence import read_evidence
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LedgerSite
-from tests.support.limits_in_history import holders_over_time, most_held
 from tests.support.paper_queue import PaperQueue
 from tests.support.specs import a_dag, a_task
 
@@ -92,6 +94,16 @@ async def test_max_active_tis_per_dag_holds_over_all_runs_and_per_dagrun_within_
     assert dict(rows) == {"rare": 2, "own": 4, "free": 4}
 
 
+async def test_a_limit_that_a_new_version_brings_counts_what_older_runs_hold(site: LedgerSite) -> None:
+    await site.begin(a_dag(a_task("rare")))
+    await site.put(a_dag(a_task("rare", max_active_tis_per_dag=1)))
+    run = await site.trigger()
+
+    await site.settle()
+
+    assert await site.states(run) == {"rare": "scheduled"}
+
+
 async def test_a_huge_dag_does_not_starve_a_small_one(site: LedgerSite) -> None:
     await site.set_pool("default_pool", 4)
     await site.put(a_dag(*(a_task(f"t{n}", priority=99) for n in range(30)), dag_id="huge", max_active_tasks=30))
@@ -135,8 +147,8 @@ async def test_messages_are_published_with_all_they_need_after_the_commit(open_s
     )
 
 
-async def test_i7_dispatchers_at_once_never_pass_a_limit(open_postgres_site: OpenSite) -> None:
-    sites = [open_postgres_site() for _ in range(3)]
+async def test_i7_dispatchers_at_once_never_pass_a_limit(open_server_site: OpenSite) -> None:
+    sites = [open_server_site() for _ in range(3)]
     await sites[0].set_pool("gpu", 3)
     await sites[0].put(
         a_dag(
@@ -158,11 +170,12 @@ async def test_i7_dispatchers_at_once_never_pass_a_limit(open_postgres_site: Ope
     while {await sites[0].run_state(run) for run in runs} != {"success"}:
         await asyncio.gather(*map(work, sites))
 
-    changes = await holders_over_time(sites[0])
-    assert max(most_held(changes, by=lambda one: one.run).values()) == 3
-    assert most_held(changes, by=lambda one: one.pool, weight=lambda one: one.slots)["gpu"] == 3
-    rare = [change for change in changes if change[0].task_id.startswith("t")]
-    assert max(most_held(rare, by=lambda one: one.task_id).values()) == 2
+    evidence = await read_evidence(sites[0].metastore)
+    most = most_held(evidence)
+    assert check(evidence) == []
+    assert max(most[f"max_active_tasks of etl {run.run_id}"] for run in runs) == 3
+    assert most["pool gpu"] == 3
+    assert max(most[f"max_active_tis_per_dag of etl t{n}"] for n in range(4)) == 2
     assert len({key for (key,) in await sites[0].rows("SELECT DISTINCT instance FROM attempt")}) == 40
 
 
@@ -188,7 +201,7 @@ async def test_a_run_that_cannot_be_dispatched_keeps_no_other_from_it(site: Ledg
     await site.set_pool("default_pool", 9)
     await site.change("UPDATE dag_run SET conf = '[' WHERE dag_id = 'bad'")
 
-    assert await site.dispatcher.step() is True
+    await site.dispatcher.step()
 
     assert [await site.states(run) for run in (bad, good)] == [{"t": "scheduled"}, {"t": "queued"}]
 
@@ -225,3 +238,24 @@ async def test_where_a_pass_may_look_at_more_it_takes_as_much_of_each_run(
     await site.dispatcher.step()
 
     assert [list((await site.states(run)).values()).count("queued") for run in runs] == [2, 2]
+
+
+async def test_a_pass_that_saw_all_that_wait_asks_for_no_other(site: LedgerSite) -> None:
+    await site.put(a_dag(a_task("a"), a_task("b")))
+    await site.trigger()
+    await site.advance()
+
+    assert await site.dispatcher.step() is False
+    assert len(await site.claim()) == 2
+
+
+async def test_a_pass_that_left_waiters_out_is_followed_by_another(
+    site: LedgerSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "PER_RUN", 2)
+    await site.put(a_dag(*(a_task(f"t{n}") for n in range(3))))
+    await site.trigger()
+    await site.advance()
+
+    assert [await site.dispatcher.step() for _ in range(2)] == [True, False]
+    assert len(await site.claim()) == 3

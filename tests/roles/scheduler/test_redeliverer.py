@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from flowd.actions.clear_tasks import clear_run
+from flowd.db.graphs import Graphs
 from flowd.db.ledger import dispatch
 from flowd.domain.dag_run import DagRun
+from flowd.roles.scheduler.redeliverer import Redeliverer
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LedgerSite
 from tests.support.paper_queue import PaperQueue
@@ -53,6 +55,26 @@ async def test_while_the_broker_is_away_each_ring_waits_for_the_next(site: Ledge
     assert await site.causes(run, "load") == ["scheduled", "queued"]
 
 
+async def test_an_outage_of_the_broker_does_not_make_the_next_ring_later(site: LedgerSite, broker: PaperQueue) -> None:
+    broker.is_away = True
+    await dispatched(site)
+    for _ in range(8):
+        await site.pass_time(2 * SECOND)
+        await site.redeliverer.step()
+    broker.is_away = False
+    await site.pass_time(2 * SECOND)
+    await site.redeliverer.step()
+    confirmed = len(broker.messages)
+
+    counts: list[int] = []
+    for seconds in (58, 2):
+        await site.pass_time(seconds * SECOND)
+        await site.redeliverer.step()
+        counts.append(len(broker.messages) - confirmed)
+
+    assert counts == [0, 1]
+
+
 async def test_a_confirmed_message_is_left_alone_for_a_minute_and_then_for_twice_as_long(
     site: LedgerSite, broker: PaperQueue
 ) -> None:
@@ -65,6 +87,21 @@ async def test_a_confirmed_message_is_left_alone_for_a_minute_and_then_for_twice
 
     assert counts == [1, 2, 2, 3, 3, 4]
     assert set(broker.messages) == {("load", 1)}
+
+
+async def test_a_message_that_nobody_takes_for_a_day_is_rung_on(site: LedgerSite, broker: PaperQueue) -> None:
+    await dispatched(site)
+    for _ in range(12):
+        await site.pass_time(3 * 3600 * SECOND)
+        await site.redeliverer.step()
+
+    await site.pass_time((64 * 60 - 2) * SECOND)
+    await site.redeliverer.step()
+    before = len(broker.messages)
+    await site.pass_time(2 * SECOND)
+    await site.redeliverer.step()
+
+    assert (before, len(broker.messages)) == (13, 14)
 
 
 async def test_a_scheduler_that_died_between_commit_and_publish_loses_nothing(
@@ -85,6 +122,22 @@ async def test_a_scheduler_that_died_between_commit_and_publish_loses_nothing(
     await other.redeliverer.step()
 
     assert broker.messages == [("load", 1)]
+
+
+async def test_a_dag_that_cannot_be_read_keeps_no_other_from_being_rung(site: LedgerSite, broker: PaperQueue) -> None:
+    broker.is_away = True
+    await site.put(a_dag(a_task("load"), dag_id="broken"), a_dag(a_task("load"), dag_id="sound"))
+    for dag_id in ("broken", "sound"):
+        await site.trigger(dag_id)
+    await site.settle()
+    await site.change("UPDATE dag_version SET spec = '{}' WHERE dag_id = 'broken'")
+    before = len(broker.messages)
+    restarted = Redeliverer(site.metastore, Graphs(), broker, SECOND)
+
+    await site.pass_time(2 * SECOND)
+    await restarted.step()
+
+    assert (before, len(broker.messages)) == (2, 3)
 
 
 async def test_a_claimed_try_is_not_rung_again(site: LedgerSite, broker: PaperQueue) -> None:

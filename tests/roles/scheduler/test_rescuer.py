@@ -42,12 +42,12 @@ class LateHeartbeat(Metastore):
     claimed: Claimed | None = None
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, *, is_brief: bool = False) -> AsyncIterator[Transaction]:
         if self.claimed is not None:
             held, self.claimed = {self.claimed.assignment.instance: self.claimed.token}, None
-            async with super().transaction() as tx:
+            async with super().transaction(is_brief=is_brief) as tx:
                 await lease.prolong(tx, held, LEASE)
-        async with super().transaction() as tx:
+        async with super().transaction(is_brief=is_brief) as tx:
             yield tx
 
 

@@ -1,7 +1,7 @@
 """Reports of tries, and reporters that run for the length of a context."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -43,3 +43,9 @@ async def reporting(site: LedgerSite, folder: Path, queue: Queue | None = None) 
         with suppress(asyncio.CancelledError):
             await task
         spool.close()
+
+
+async def keep(spool: Spool, reports: Sequence[Report]) -> None:
+    """Leave these reports in the spool."""
+    async with spool.keeping(reports):
+        pass

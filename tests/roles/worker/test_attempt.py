@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -19,7 +21,7 @@ from flowd.domain.task_spec import TaskSpec
 from flowd.domain.work import BashWork, PythonWork
 from flowd.queue.base import Claimed
 from flowd.roles.bundle_cache import BundleCache
-from flowd.roles.worker.attempt import Attempt
+from flowd.roles.worker.attempt import KEEPER_KILLED, Attempt
 from tests.child.keeper.launching import KEEPER_ENV, eventually, no_answer
 from tests.roles.worker.benches import a_bench
 from tests.roles.worker.reports import reporting
@@ -92,6 +94,25 @@ async def test_a_lease_that_had_ended_before_the_start_uses_no_retry(
         attempt = Attempt(claimed, a_bench(site.metastore, reporter, tmp_path))
 
         assert (await outcome(site, attempt, keeper))[1] == "up_for_retry"
+
+
+async def test_the_log_of_a_try_whose_keeper_was_killed_says_that_its_end_is_missing(
+    site: LedgerSite, keeper: Keeper, tmp_path: Path
+) -> None:
+    script = "echo begun; while :; do echo more; done"
+    claimed = await claimed_one(site, a_task("load", work=BashWork(script=script)))
+    async with reporting(site, tmp_path) as reporter:
+        attempt = Attempt(claimed, a_bench(site.metastore, reporter, tmp_path))
+        running = asyncio.ensure_future(outcome(site, attempt, keeper))
+        await eventually(lambda: any("begun" in log.read_text() for log in (tmp_path / "logs").rglob("*.log")))
+
+        os.kill(keeper.pid, signal.SIGKILL)
+        ended, state = await running
+
+    (path,) = (tmp_path / "logs").rglob("*.log")
+    lines = path.read_text().splitlines()
+    assert (ended, state) == (None, "running")
+    assert lines[0].endswith("Z o begun") and lines[-1].endswith(f"Z - {KEEPER_KILLED}")
 
 
 async def test_a_bundle_that_does_not_exist_is_a_failure(site: LedgerSite, keeper: Keeper, tmp_path: Path) -> None:

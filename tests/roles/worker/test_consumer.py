@@ -1,7 +1,7 @@
 """Consumer: what it is told to stop in the middle of, what fails around it, and messages that come twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -33,16 +33,24 @@ KEYS = SigningKeys.from_secrets(["a secret"])
 
 
 class Broker(PaperQueue):
-    """Delivers these messages at once, to whoever subscribes; what is not acknowledged comes again."""
+    """Delivers these messages at once, to whoever subscribes; what is not acknowledged comes again.
 
-    def __init__(self, messages: Sequence[Assignment]) -> None:
+    It delivers `junk` more that nobody can read, and puts none of them aside before it has been asked to for all.
+    """
+
+    def __init__(self, messages: Sequence[Assignment], *, junk: int = 0) -> None:
         super().__init__()
-        self.left = [sign(one, KEYS) for one in messages]
+        self.left = [*(b"junk %d" % number for number in range(junk)), *(sign(one, KEYS) for one in messages)]
         self.subscriptions = 0
+        self.junk = junk
+        self.burying = 0
+        self.all_at_hand = asyncio.Event()
+        self.on_subscribe: Callable[[], None] = lambda: None
 
     @asynccontextmanager
     async def subscribe(self, queues: Sequence[str]) -> AsyncIterator[Subscription]:
         self.subscriptions += 1
+        self.on_subscribe()
         yield _Ear(self)
 
 
@@ -62,6 +70,10 @@ class _Ear(Subscription):
             self._broker.left.remove(body)
 
         async def dead_letter(reason: str) -> None:
+            self._broker.burying += 1
+            if self._broker.burying == self._broker.junk:
+                self._broker.all_at_hand.set()
+            await self._broker.all_at_hand.wait()
             self._broker.left.remove(body)
 
         return Delivery(body=body, claimed=None, queue="default", ack=ack, dead_letter=dead_letter)
@@ -77,12 +89,12 @@ class HeldMetastore(Metastore):
         self.failure: Exception | None = None
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, *, is_brief: bool = False) -> AsyncIterator[Transaction]:
         self.asked.set()
         await self.may_go.wait()
         if self.failure:
             raise self.failure
-        async with super().transaction() as tx:
+        async with super().transaction(is_brief=is_brief) as tx:
             yield tx
 
 
@@ -120,6 +132,27 @@ async def test_a_claim_that_is_won_after_the_order_to_stop_is_given_back(site: L
     assert await site.causes(run, "load") == ["scheduled", "queued", "claimed", "interrupted"]
 
 
+async def test_what_nobody_can_read_is_put_aside_all_at_once_and_holds_up_no_work(
+    site: LedgerSite, metastore_url: str
+) -> None:
+    run = await site.begin(a_dag(a_task("load")))
+    broker, started, has_started = Broker(await messages_of(site, run), junk=5), list[Claimed](), asyncio.Event()
+
+    def start(claimed: Claimed) -> None:
+        started.append(claimed)
+        has_started.set()
+
+    claimer = Claimer(site.metastore, site.graphs, worker="w", lease=LEASE)
+    consumer = Consumer(broker, claimer, Slots(8), KEYS, ["default"], message_limit_bytes=10**6, start=start)
+    task = asyncio.ensure_future(consumer.run())
+    async with asyncio.timeout(120):
+        await has_started.wait()
+    await cancelled(task)
+
+    assert broker.left == []
+    assert [claimed.assignment.task_id for claimed in started] == ["load"]
+
+
 async def test_no_bid_is_repeated_after_the_order_to_stop(site: LedgerSite, metastore_url: str) -> None:
     run = await site.begin(a_dag(a_task("load")))
     metastore, broker, started = HeldMetastore(metastore_url), Broker(await messages_of(site, run)), list[Claimed]()
@@ -136,6 +169,30 @@ async def test_no_bid_is_repeated_after_the_order_to_stop(site: LedgerSite, meta
 
     assert stopped and started == [] and len(broker.left) == 1
     assert await site.states(run) == {"load": "queued"}
+
+
+async def test_a_worker_that_is_made_smaller_keeps_nothing_that_was_meant_for_the_room_it_had(
+    site: LedgerSite,
+) -> None:
+    run = await site.begin(a_dag(a_task("load")))
+    broker, slots, is_anew = Broker(await messages_of(site, run)), Slots(8), asyncio.Event()
+    broker.on_subscribe = lambda: is_anew.set() if slots.size == 2 else None
+    consumer = Consumer(
+        broker,
+        Claimer(site.metastore, site.graphs, worker="w", lease=LEASE),
+        slots,
+        KEYS,
+        ["default"],
+        message_limit_bytes=10**6,
+        start=lambda _: slots.resize(2),
+    )
+    task = asyncio.ensure_future(consumer.run())
+
+    async with asyncio.timeout(120):
+        await is_anew.wait()
+
+    await cancelled(task)
+    assert broker.subscriptions == 2
 
 
 @pytest.mark.parametrize("turns", range(1, 12))

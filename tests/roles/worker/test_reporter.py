@@ -12,7 +12,7 @@ from flowd.domain.task_events import Failed
 from flowd.queue.base import Claimed
 from flowd.roles.worker.report import Report
 from flowd.roles.worker.spool import SPOOL, Spool
-from tests.roles.worker.reports import report_on, reporting
+from tests.roles.worker.reports import keep, report_on, reporting
 from tests.support.ledger_site import LedgerSite
 from tests.support.paper_queue import PaperQueue
 from tests.support.specs import a_dag, a_task
@@ -64,7 +64,7 @@ async def test_a_replay_of_what_cannot_be_stored_goes_on_and_empties_the_spool(
     run = await site.begin(a_dag(a_task("good"), a_task("bad")))
     claims = await site.claim()
     left = Spool(tmp_path / SPOOL)
-    await left.append([report_on(claims["bad"], measured=Measured(error="\udcff")), report_on(claims["good"])])
+    await keep(left, [report_on(claims["bad"], measured=Measured(error="\udcff")), report_on(claims["good"])])
     left.close()
 
     async with reporting(site, tmp_path) as reporter:

@@ -5,7 +5,7 @@ from pathlib import Path
 from flowd.roles.worker.spool import SPOOL, Spool
 from flowd.roles.worker.succession import take_over
 from flowd.roles.worker.worker_home import worker_home
-from tests.roles.worker.reports import report_on, reporting
+from tests.roles.worker.reports import keep, report_on, reporting
 from tests.support.ledger_site import LedgerSite
 from tests.support.specs import a_dag, a_task
 
@@ -18,7 +18,7 @@ async def test_a_worker_takes_over_from_its_predecessor_and_from_the_homes_besid
         await site.worker(first.name).claim_next(["default"], 1)
         claims = await site.worker(second.name).claim_next(["default"], 2)
         spool = Spool(second.folder / SPOOL)
-        await spool.append([report_on(claims[1])])
+        await keep(spool, [report_on(claims[1])])
         spool.close()
 
     with worker_home(tmp_path, "w") as home:

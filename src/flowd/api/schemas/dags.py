@@ -6,6 +6,7 @@ from typing import Any, Self
 from flowd.api.schemas.base import Body, Shape
 from flowd.api.schemas.versions import BUNDLE_NAME, DagVersionResponse
 from flowd.db.views.dags import DagView
+from flowd.domain.assets import condition_to_json
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.states import RunType
 
@@ -122,6 +123,8 @@ class DagDetailsResponse(DagResponse):
             fields_of(dag)
             | {
                 "active_runs_count": active_runs,
+                "asset_expression": None if spec.assets is None else condition_to_json(spec.assets),
+                "max_consecutive_failed_dag_runs": spec.max_consecutive_failed_runs,
                 "catchup": spec.catchup,
                 "concurrency": spec.max_active_tasks,
                 "dag_run_timeout": spec.dagrun_timeout,

@@ -136,12 +136,12 @@ class Attempt:
         self._main = main
         self._phase = Phase.RUNNING
         self._all.table.add(self._id, main.pid, self._launch.mark)
+        # A process that was doomed while it was being forked waits for its setup, and must not get it.
+        unsent = main.begin() if self._cause is EndedBy.EXIT else b""
         self._pump.close_child_ends()
         self._pump.start()
         if main.channel is not None:
-            # A process that was doomed while it was being forked waits for its first bytes, and must not get them.
-            first_bytes = main.first_bytes if self._cause is EndedBy.EXIT else b""
-            self._channel = TaskChannel(self._id, main.channel, first_bytes, reactor, self._all.node)
+            self._channel = TaskChannel(self._id, main.channel, unsent, reactor, self._all.node)
         self._all.node.put({"op": "started", "id": self._id, "pid": main.pid})
         self._watch = ExitWatch(reactor, main.pid, self._exited)
         if self._cause is not EndedBy.EXIT:

@@ -2,7 +2,8 @@
 
 import os
 
-from flowd.child.keeper.task_entry import TaskSetup, become_session, die_with_keeper, run_task
+from flowd.child.keeper.task_entry import become_session, die_with_keeper, renew_standard_streams, run_task
+from flowd.child.keeper.task_setup import TaskSetup
 
 
 def fork_task(setup: TaskSetup, *, stdout: int, stderr: int, channel: int) -> int:
@@ -13,6 +14,8 @@ def fork_task(setup: TaskSetup, *, stdout: int, stderr: int, channel: int) -> in
         return pid
     try:
         die_with_keeper(keeper)
-        run_task(setup, become_session(stdout, stderr, channel))
+        become_session(stdout, stderr, channel)
+        renew_standard_streams()
+        run_task(setup)
     finally:
         os._exit(1)

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
@@ -15,6 +17,9 @@ from flowd.child.keeper.reactor import READ, WRITE, Reactor
 from flowd.child.keeper.tree import kill_trees
 from flowd.child.keeper.warm_limits import WarmLimits
 from flowd.child.keeper.warm_server import fork_server
+
+SPARES = 2
+"""So many processes wait, forked already, for the next tasks: as many as are started at a time on a quiet machine."""
 
 Answer = Mapping[str, Any]
 
@@ -27,8 +32,33 @@ class Phase(Enum):
     GONE = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingProcess:
+    """A forked process that waits on its channel for its setup and the ends of its output's pipes; it ends with it."""
+
+    pid: int
+    channel: socket.socket
+
+    @property
+    def is_alive(self) -> bool:
+        """False where it has ended without having been asked for anything."""
+        try:
+            self.channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
+
+Borrower = Callable[[WaitingProcess | None], None]
+
+
 class ForkServer:
-    """Starts a fork server and carries questions to it. When it is gone, every open question is answered with None."""
+    """Starts a fork server, lends the processes it forks, and keeps some spare ones. When it is gone, so are these.
+
+    A spare process takes the fork out of the time between a claim and a task's first instruction.
+    """
 
     def __init__(
         self,
@@ -42,6 +72,7 @@ class ForkServer:
         self.phase = Phase.LOADING
         self.refusal: str | None = None
         self.bundle_file = bundle_file
+        self.env = env
         self.task_count = 0
         self.used_at = time.monotonic()
         self._reactor = reactor
@@ -49,6 +80,8 @@ class ForkServer:
         self._on_gone = on_gone
         self._unsent: deque[tuple[Answer, Sequence[int]]] = deque()
         self._open: deque[Callable[[Answer | None], None]] = deque()
+        self._spares: deque[WaitingProcess] = deque()
+        self._borrowers: deque[Borrower] = deque()
         self._forks_asked = 0
         self._forks_answered = 0
         self._is_writing = False
@@ -65,18 +98,18 @@ class ForkServer:
         self._exit = ExitWatch(reactor, self.pid, self._reap)
         reactor.call_after(limits.load_seconds, self._check_loaded)
 
-    def fork(self, descriptors: Sequence[int], on_answer: Callable[[Answer | None], None]) -> None:
-        """Ask for a task process that takes the descriptors, which stay open until the answer: {"pid"} or {"error"}."""
+    def lend(self, borrower: Borrower) -> None:
+        """Give a waiting process: a spare one at once, else the next. None: there will be none, start it otherwise."""
         self.task_count += 1
-        self._forks_asked += 1
-        number = self._forks_asked
-
-        def answered(answer: Answer | None) -> None:
-            self._forks_answered = number
-            on_answer(answer)
-
-        self._ask({"fork": True}, descriptors, answered)
-        self._reactor.call_after(self._limits.answer_seconds, lambda: self._check_answered(number))
+        while self._spares:
+            spare = self._spares.popleft()
+            if spare.is_alive:
+                borrower(spare)
+                break
+            self._discard(spare)
+        else:
+            self._borrowers.append(borrower)
+        self._restock()
 
     def reap(self, pid: int, on_answer: Callable[[Answer | None], None]) -> None:
         """Ask for the end of a task process that has ended."""
@@ -99,6 +132,51 @@ class ForkServer:
             os.kill(self.pid, signal.SIGKILL)
         else:
             kill_trees([self.pid])
+
+    def _restock(self) -> None:
+        wanted = len(self._borrowers) + SPARES - len(self._spares)
+        while self.phase is Phase.READY and self._forks_asked - self._forks_answered < wanted:
+            try:
+                self._fork()
+            except OSError:
+                # Out of descriptors: whoever waits starts otherwise, and what is lent later tries again.
+                self._refuse_borrowers()
+                return
+
+    def _fork(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._forks_asked += 1
+        number = self._forks_asked
+
+        def answered(answer: Answer | None) -> None:
+            self._forks_answered = number
+            theirs.close()
+            if answer is not None and "pid" in answer:
+                self._take(WaitingProcess(answer["pid"], ours))
+                return
+            # A process that the server forked and did not tell of ends with its channel.
+            ours.close()
+            if self._borrowers:
+                self._borrowers.popleft()(None)
+
+        # Where tasks come one after the other, there is time to spare before the next one.
+        is_ahead = not self._borrowers and self.task_count <= SPARES
+        self._ask({"fork": "ahead" if is_ahead else "now"}, [theirs.fileno()], answered)
+        self._reactor.call_after(self._limits.answer_seconds, lambda: self._check_answered(number))
+
+    def _take(self, process: WaitingProcess) -> None:
+        if self._borrowers:
+            self._borrowers.popleft()(process)
+        else:
+            self._spares.append(process)
+
+    def _discard(self, spare: WaitingProcess) -> None:
+        spare.channel.close()
+        self._ask({"reap": spare.pid}, (), lambda _: None)
+
+    def _refuse_borrowers(self) -> None:
+        while self._borrowers:
+            self._borrowers.popleft()(None)
 
     def _ask(self, request: Answer, descriptors: Sequence[int], on_answer: Callable[[Answer | None], None]) -> None:
         self._open.append(on_answer)
@@ -147,6 +225,7 @@ class ForkServer:
         if self.refusal is None:
             self.phase = Phase.READY
             self.used_at = time.monotonic()
+            self._restock()
 
     def _check_loaded(self) -> None:
         if self.phase is Phase.LOADING:
@@ -163,6 +242,8 @@ class ForkServer:
             self.phase = Phase.GONE
             self._reactor.unwatch(self._socket.fileno())
             self._socket.close()
+            while self._spares:
+                self._spares.pop().channel.close()
 
     def _reap(self) -> None:
         # Only now are its tasks this process's children: the end of its socket comes before that.
@@ -172,4 +253,5 @@ class ForkServer:
         unanswered, self._open = self._open, deque()
         for on_answer in unanswered:
             on_answer(None)
+        self._refuse_borrowers()
         self._on_gone(self)

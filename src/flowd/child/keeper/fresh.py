@@ -1,11 +1,11 @@
 """The first code of a task that wants an interpreter of its own (`start_method = "spawn"`)."""
 
 import os
-import socket
 import sys
 from typing import NoReturn
 
-from flowd.child.keeper.task_entry import die_with_keeper, read_setup, run_task
+from flowd.child.keeper.task_entry import CHANNEL, die_with_keeper, renew_standard_streams, run_task
+from flowd.child.keeper.task_setup import read_setup
 
 
 def startup_code() -> str:
@@ -19,6 +19,6 @@ def startup_code() -> str:
 def main(keeper_pid: int) -> NoReturn:
     """Become the task that the frame on descriptor 3 tells of."""
     die_with_keeper(keeper_pid)
-    channel = socket.socket(fileno=3)
-    channel.set_inheritable(False)
-    run_task(read_setup(channel), channel)
+    os.set_inheritable(CHANNEL, False)
+    renew_standard_streams()
+    run_task(read_setup(CHANNEL))

@@ -2,15 +2,16 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from flowd.child.keeper.environment_change import EnvironmentChange
 from flowd.child.keeper.exit_status import Exit, from_answer, reap_own
 from flowd.child.keeper.fork_call import fork_task
-from flowd.child.keeper.fork_server import Answer, ForkServer
+from flowd.child.keeper.fork_server import Answer, ForkServer, WaitingProcess
 from flowd.child.keeper.fresh import startup_code
 from flowd.child.keeper.launch_script import spawn_python, spawn_script
-from flowd.child.keeper.task_entry import TaskSetup
+from flowd.child.keeper.task_setup import TaskSetup
 from flowd.child.keeper.warm import WarmPool
 from flowd.child.launch import Call, Launch, Script
 
@@ -28,12 +29,26 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MainProcess:
-    """A started process: its channel's near end and what must be sent there first, and the server that forked it."""
+    """A started process: the near end of its channel, the setup and descriptors it waits for, and who forked it."""
 
     pid: int
     channel: socket.socket | None = None
-    first_bytes: bytes = b""
+    setup: bytes = b""
+    descriptors: tuple[int, ...] = ()
     server: ForkServer | None = None
+
+    def begin(self) -> bytes:
+        """Send a process that waits what it waits for; return what its channel does not take yet."""
+        if self.channel is None or not self.setup:
+            return b""
+        self.channel.setblocking(False)
+        try:
+            if self.descriptors:
+                return self.setup[socket.send_fds(self.channel, [self.setup], self.descriptors) :]
+            return self.setup[self.channel.send(self.setup) :]
+        except OSError:
+            # It has ended, and its end will be told of.
+            return b""
 
     def reap(self, on_exit: Callable[[Exit], None]) -> None:
         """Reap the ended process, by its parent: the keeper, or the fork server while that lives."""
@@ -93,11 +108,11 @@ class Launcher:
                     channel=theirs.fileno(),
                 ),
             )
-        return MainProcess(pid=pid, channel=ours, first_bytes=_setup(order, program).to_bytes())
+        return MainProcess(pid=pid, channel=ours, setup=_setup(order, program, order.launch.env).to_bytes())
 
     def _start_bare(self, order: Order, program: Call) -> MainProcess:
         ours, theirs = _channel()
-        setup = _setup(order, program)
+        setup = _setup(order, program, os.environ)
         with theirs:
             pid = _or_close(
                 ours,
@@ -113,16 +128,14 @@ class Launcher:
         on_started: Callable[[MainProcess], None],
         on_failed: Callable[[str], None],
     ) -> None:
-        first_bytes = _setup(order, program).to_bytes()
-        ours, theirs = _channel()
-
-        def answered(answer: Answer | None) -> None:
-            theirs.close()
-            if answer is not None and "pid" in answer:
-                on_started(MainProcess(pid=answer["pid"], channel=ours, first_bytes=first_bytes, server=server))
+        def lent(process: WaitingProcess | None) -> None:
+            if process is not None:
+                setup = _setup(order, program, server.env).to_bytes()
+                ends = (order.stdout, order.stderr)
+                on_started(
+                    MainProcess(pid=process.pid, channel=process.channel, setup=setup, descriptors=ends, server=server)
+                )
                 return
-            # A process that the server forked and did not tell of waits for its first bytes: closing ends it.
-            ours.close()
             server.release()
             try:
                 enter_folder(order.folder)
@@ -130,7 +143,7 @@ class Launcher:
             except (OSError, ValueError) as error:
                 on_failed(str(error))
 
-        server.fork([order.stdout, order.stderr, theirs.fileno()], answered)
+        server.lend(lent)
 
 
 def enter_folder(folder: str) -> None:
@@ -145,12 +158,13 @@ def enter_folder(folder: str) -> None:
         ) from error
 
 
-def _setup(order: Order, program: Call) -> TaskSetup:
+def _setup(order: Order, program: Call, env: Mapping[str, str]) -> TaskSetup:
+    """Return the setup for a process that begins with the environment `env`."""
     return TaskSetup(
         attempt_id=order.attempt_id,
         entry=program.entry,
         payload=program.payload,
-        env=order.launch.env,
+        env=EnvironmentChange.between(env, order.launch.env),
         cwd=order.folder,
         limits=order.launch.limits,
     )

@@ -25,6 +25,7 @@ PREIMPORTED = (
     "flowd.sdk",
     "flowd.sdk.dag_file",
     "flowd.child.run_task",
+    "flowd.child.rehearsal",
     "flowd.child.parse_dags",
 )
 """What nearly every task needs, imported once here, so that forks share it."""

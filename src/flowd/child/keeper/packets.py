@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _PACKET_BYTES = 64 * 1024
-_DESCRIPTORS = 3
+_DESCRIPTORS = 1
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

@@ -5,61 +5,52 @@ import importlib
 import os
 import resource
 import signal
-import socket
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, NoReturn
+from collections.abc import Collection
+from typing import NoReturn
 
 from flowd.child.channel import Channel
-from flowd.child.frames import Decoder, encode
 from flowd.child.keeper import linux
 from flowd.child.keeper.process_table import name_of_attempt
-from flowd.child.launch import Limits
+from flowd.child.keeper.task_setup import TaskSetup
 
-_CHANNEL_FD = 3
+CHANNEL = 3
+"""The descriptor of a task's socket to the keeper."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSetup:
-    """What a Python process needs to know to become a task: `entry.main(channel, payload)` in its surroundings."""
-
-    attempt_id: int
-    entry: str
-    payload: Mapping[str, Any]
-    env: Mapping[str, str]
-    cwd: str
-    limits: Limits
-
-    def to_bytes(self) -> bytes:
-        """Return the frame by which the keeper hands this to a process that it did not fork itself."""
-        return encode(asdict(self))
+_DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def read_setup(channel: socket.socket) -> TaskSetup:
-    """Read the frame of TaskSetup.to_bytes() and not a byte more; exit where the keeper went away instead."""
-    size = _read_exactly(channel, 4)
-    (document,) = Decoder().feed(size + _read_exactly(channel, int.from_bytes(size)))
-    return TaskSetup(**{**document, "limits": Limits(**document["limits"])})
-
-
-def become_session(stdout: int, stderr: int, channel: int) -> socket.socket:
-    """Leave everything of the parent behind in a forked process but the three descriptors; return the channel."""
+def become_session(stdout: int, stderr: int, channel: int) -> None:
+    """Leave everything of the parent behind in a forked process; the three descriptors become 1, 2 and CHANNEL."""
     os.setsid()
     null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(stdout, 1)
-    os.dup2(stderr, 2)
-    os.dup2(channel, _CHANNEL_FD, inheritable=False)
-    os.closerange(_CHANNEL_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    for source, target in ((null, 0), (stdout, 1), (stderr, 2)):
+        os.dup2(source, target)
+    _keep_channel_only(channel)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     # As in every Python process: Ctrl-C is an exception, and a closed pipe an error instead of a death.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    return socket.socket(fileno=_CHANNEL_FD)
+
+
+def become_waiting_session(channel: int) -> None:
+    """Do what a process does first that was forked from one that has become a session, and waits for its setup."""
+    os.setsid()
+    _keep_channel_only(channel)
+
+
+def take_output(stdout: int, stderr: int) -> None:
+    """Let the descriptors become 1 and 2."""
+    for source, target in ((stdout, 1), (stderr, 2)):
+        os.dup2(source, target)
+        os.close(source)
+
+
+def _keep_channel_only(channel: int) -> None:
+    os.dup2(channel, CHANNEL, inheritable=False)
+    os.closerange(CHANNEL + 1, _DESCRIPTORS)
 
 
 def die_with_keeper(keeper_pid: int) -> None:
@@ -77,18 +68,16 @@ def renew_standard_streams() -> None:
         setattr(sys, f"__{name}__", stream)
 
 
-def run_task(setup: TaskSetup, channel: socket.socket, adapt: Callable[[], None] | None = None) -> NoReturn:
+def run_task(setup: TaskSetup, kept_variables: Collection[str] = ()) -> NoReturn:
     """Run the entry and exit: 0 on return, 1 on an exception (its traceback on stderr), else what sys.exit said.
 
-    `adapt` runs after the environment is in place and before the entry.
+    The environment variables `kept_variables` stay as they are, whatever the setup says.
     """
-    renew_standard_streams()
     code = 1
     try:
-        _settle(setup)
-        if adapt is not None:
-            adapt()
-        importlib.import_module(setup.entry).main(Channel(channel), setup.payload)
+        _settle(setup, kept_variables)
+        entry = sys.modules.get(setup.entry) or importlib.import_module(setup.entry)
+        entry.main(Channel(CHANNEL), setup.payload)
         code = 0
     except SystemExit as exit_request:
         code = _exit_code(exit_request)
@@ -98,16 +87,15 @@ def run_task(setup: TaskSetup, channel: socket.socket, adapt: Callable[[], None]
         _leave(code)
 
 
-def _settle(setup: TaskSetup) -> None:
+def _settle(setup: TaskSetup, kept_variables: Collection[str]) -> None:
     linux.name_process(name_of_attempt(setup.attempt_id))
-    os.environ.clear()
-    os.environ.update(setup.env)
-    time.tzset()
+    setup.env.apply(kept_variables)
     os.chdir(setup.cwd)
+    limits = setup.limits
     for kind, value in (
-        (resource.RLIMIT_AS, setup.limits.address_space_bytes),
-        (resource.RLIMIT_CPU, setup.limits.cpu_seconds),
-        (resource.RLIMIT_NOFILE, setup.limits.open_files),
+        (resource.RLIMIT_AS, limits.address_space_bytes),
+        (resource.RLIMIT_CPU, limits.cpu_seconds),
+        (resource.RLIMIT_NOFILE, limits.open_files),
     ):
         if value is not None:
             resource.setrlimit(kind, (value, value))
@@ -144,13 +132,3 @@ def _leave(code: int) -> NoReturn:
             except (OSError, ValueError, AttributeError):
                 code = code or 1
         os._exit(code)
-
-
-def _read_exactly(channel: socket.socket, size: int) -> bytes:
-    received = bytearray()
-    while len(received) < size:
-        part = channel.recv(size - len(received))
-        if not part:
-            os._exit(1)
-        received += part
-    return bytes(received)

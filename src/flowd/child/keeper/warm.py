@@ -14,8 +14,8 @@ BundleFile = tuple[str, str]
 
 _REMEMBERED_REFUSALS = 1024
 
-_OF_ONE_TRY = "FLOWD_"
-"""Variables with this prefix tell of one try, and are kept from an import that many tries share."""
+_OF_ONE_TRY = ("FLOWD_", "AIRFLOW_CTX_")
+"""Variables with these prefixes tell of one try, and are kept from an import that many tries share."""
 
 
 class WarmPool:

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from flowd.db.ledger import read
+from flowd.db.dialect import Kind
+from flowd.db.ledger import choosing, read
 from flowd.db.ledger.read import INSTANCE_COLUMNS, LIVE_RUN, TALLY_COLUMNS, as_json, instance_of, tally_of
 from flowd.db.moments import to_db
 from flowd.db.transaction import Transaction
@@ -14,14 +16,7 @@ from flowd.domain.run_plan import Tally
 from flowd.domain.states import FINISHED, TaskState
 from flowd.domain.task_instance import TaskInstance
 
-_TALLY = {
-    "id": "int",
-    "up_success": "int",
-    "up_failed": "int",
-    "up_skipped": "int",
-    "up_upstream_failed": "int",
-    "up_removed": "int",
-}
+_TALLY = ("up_success", "up_failed", "up_skipped", "up_upstream_failed", "up_removed")
 _ENDED = ", ".join(f"'{state}'" for state in sorted(FINISHED))
 _SETTLED = ", ".join(f"'{state}'" for state in sorted({*FINISHED, TaskState.NONE, TaskState.RESTARTING}))
 _RUN_FIELDS = {"id": "int", "unfinished": "int", "timeout_at": "int", "has_news": "bool"}
@@ -98,25 +93,37 @@ async def running_by_dag(tx: Transaction) -> dict[DagId, int]:
 
 async def ended_instances(tx: Transaction, runs: Sequence[RunKey]) -> list[TaskInstance]:
     """Return the ended instances of these runs whose downstreams have not been told, under lock."""
-    rows = await tx.execute(
-        f"SELECT {INSTANCE_COLUMNS} FROM task_instance t"
-        f" WHERE t.needs_propagation AND t.run IN {tx.dialect.keys()} ORDER BY t.id{tx.dialect.for_update}",
+    rows = await choosing.locked(
+        tx,
+        "task_instance",
+        INSTANCE_COLUMNS,
+        f"t.needs_propagation AND t.run IN {tx.dialect.keys()}",
         {"keys": json.dumps(list(runs))},
     )
-    return [instance_of(row) for row in rows.mappings()]
+    return [instance_of(row) for row in rows]
 
 
 async def standings(
     tx: Transaction, wanted: Iterable[tuple[RunKey, TaskId]], *, lock: bool = True
 ) -> dict[tuple[RunKey, TaskId], Row]:
     """Return these instances with their tallies, under lock unless told otherwise."""
-    rows = await tx.execute(
-        f"SELECT {INSTANCE_COLUMNS}, {TALLY_COLUMNS}"
-        f" FROM {tx.dialect.rows({'run': 'int', 'task_id': 'text'})}"
+    columns = f"{INSTANCE_COLUMNS}, {TALLY_COLUMNS}"
+    joined = (
+        f"FROM {tx.dialect.rows({'run': 'int', 'task_id': 'text'})}"
         " JOIN task_instance t ON t.run = r.run AND t.task_id = r.task_id"
-        f" ORDER BY t.id{tx.dialect.for_update_of('t') if lock else ''}",
-        {"rows": as_json([{"run": run, "task_id": task_id} for run, task_id in wanted])},
     )
+    names = {"rows": as_json([{"run": run, "task_id": task_id} for run, task_id in wanted])}
+    if lock and tx.dialect.kind is Kind.MYSQL:
+        # InnoDB would lock in the order of the join, whatever the order of the answer.
+        keys = json.dumps([key for (key,) in await tx.execute(f"SELECT t.id {joined}", names)])
+        statement = (
+            f"SELECT {columns} FROM task_instance t{tx.dialect.by_key} WHERE t.id IN {tx.dialect.keys()}"
+            f" ORDER BY t.id{tx.dialect.for_update}"
+        )
+        rows = await tx.execute(statement, {"keys": keys})
+    else:
+        locking = tx.dialect.for_update_of("t") if lock else ""
+        rows = await tx.execute(f"SELECT {columns} {joined} ORDER BY t.id{locking}", names)
     return {
         (RunKey(row["run"]), TaskId(row["task_id"])): Row(instance=instance_of(row), tally=tally_of(row))
         for row in rows.mappings()
@@ -137,13 +144,15 @@ async def undecided(tx: Transaction, run: RunKey, tasks: Collection[TaskId]) -> 
 
     They are those in state none, and those under way whose task is none of `tasks`, the run's own.
     """
-    rows = await tx.execute(
-        f"SELECT {INSTANCE_COLUMNS}, {TALLY_COLUMNS} FROM task_instance t WHERE t.run = :run AND (t.state = 'none'"
-        f" OR (t.state NOT IN ({_SETTLED}) AND t.task_id NOT IN {tx.dialect.keys(type_='text')}))"
-        f" ORDER BY t.id{tx.dialect.for_update}",
+    rows = await choosing.locked(
+        tx,
+        "task_instance",
+        f"{INSTANCE_COLUMNS}, {TALLY_COLUMNS}",
+        "t.run = :run AND (t.state = 'none'"
+        f" OR (t.state NOT IN ({_SETTLED}) AND t.task_id NOT IN {tx.dialect.keys(type_='text')}))",
         {"run": run, "keys": json.dumps(list(tasks))},
     )
-    return {TaskId(row["task_id"]): Row(instance=instance_of(row), tally=tally_of(row)) for row in rows.mappings()}
+    return {TaskId(row["task_id"]): Row(instance=instance_of(row), tally=tally_of(row)) for row in rows}
 
 
 async def decided_against(tx: Transaction, run: RunKey) -> set[TaskId]:
@@ -172,44 +181,44 @@ async def tasks_begun(tx: Transaction, run: RunKey) -> tuple[set[TaskId], int]:
     return {TaskId(task_id) for task_id, _, _ in rows}, unfinished
 
 
-async def settle(tx: Transaction, tallies: Mapping[InstanceKey, Tally]) -> None:
-    """Write how many upstreams of these instances have ended, by outcome."""
-    rows = [
-        {
-            "id": key,
-            "up_success": tally.success,
-            "up_failed": tally.failed,
-            "up_skipped": tally.skipped,
-            "up_upstream_failed": tally.upstream_failed,
-            "up_removed": tally.removed,
-        }
-        for key, tally in tallies.items()
-    ]
+async def settle(tx: Transaction, tallies: Mapping[InstanceKey, Tally], told: Collection[InstanceKey] = ()) -> None:
+    """Write how many upstreams of instances have ended, by outcome, and which ended ones have told their downstreams.
+
+    It is deferred.
+    """
+    settled = set(told)
+    rows = [_settled(key, tallies.get(key), is_told=key in settled) for key in dict.fromkeys([*tallies, *told])]
     if rows:
-        assignments = ", ".join(f"{name} = r.{name}" for name in _TALLY if name != "id")
-        await tx.execute(
-            f"UPDATE task_instance SET {assignments} FROM {tx.dialect.rows(_TALLY)} WHERE task_instance.id = r.id",
-            {"rows": as_json(rows)},
+        statement = tx.dialect.update(
+            "task_instance",
+            {
+                **{name: f"COALESCE(r.{name}, task_instance.{name})" for name in _TALLY},
+                "needs_propagation": "CASE WHEN r.is_told THEN :no ELSE task_instance.needs_propagation END",
+            },
+            rows=tx.dialect.rows({"id": "int", "is_told": "bool"} | dict.fromkeys(_TALLY, "int")),
+            where="task_instance.id = r.id",
         )
+        await tx.defer("task_instance", statement, {"rows": as_json(rows), "no": False})
+
+
+def _settled(key: InstanceKey, tally: Tally | None, *, is_told: bool) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": key, "is_told": is_told}
+    if tally is not None:
+        row |= {name: getattr(tally, name.removeprefix("up_")) for name in _TALLY}
+    return row
 
 
 async def mark_told(tx: Transaction, keys: Sequence[InstanceKey]) -> None:
     """Record that the downstreams of these ended instances have been told."""
-    if keys:
-        await tx.execute(
-            f"UPDATE task_instance SET needs_propagation = :no WHERE id IN {tx.dialect.keys()}",
-            {"keys": json.dumps(list(keys)), "no": False},
-        )
+    await settle(tx, {}, keys)
 
 
 async def unfinished_instances(tx: Transaction, run: RunKey) -> list[TaskInstance]:
     """Return the instances of a run that have not ended, under lock."""
-    rows = await tx.execute(
-        f"SELECT {INSTANCE_COLUMNS} FROM task_instance t WHERE t.run = :run AND t.state NOT IN ({_ENDED})"
-        f" ORDER BY t.id{tx.dialect.for_update}",
-        {"run": run},
+    rows = await choosing.locked(
+        tx, "task_instance", INSTANCE_COLUMNS, f"t.run = :run AND t.state NOT IN ({_ENDED})", {"run": run}
     )
-    return [instance_of(row) for row in rows.mappings()]
+    return [instance_of(row) for row in rows]
 
 
 async def settle_runs(tx: Transaction, runs: Sequence[DagRun], *, with_news: Collection[RunKey]) -> None:
@@ -224,11 +233,13 @@ async def settle_runs(tx: Transaction, runs: Sequence[DagRun], *, with_news: Col
         for run in runs
     ]
     if rows:
-        await tx.execute(
-            "UPDATE dag_run SET unfinished = r.unfinished, timeout_at = r.timeout_at, has_news = r.has_news"
-            f" FROM {tx.dialect.rows(_RUN_FIELDS)} WHERE dag_run.id = r.id",
-            {"rows": as_json(rows)},
+        statement = tx.dialect.update(
+            "dag_run",
+            {name: f"r.{name}" for name in _RUN_FIELDS if name != "id"},
+            rows=tx.dialect.rows(_RUN_FIELDS),
+            where="dag_run.id = r.id",
         )
+        await tx.defer("dag_run", statement, {"rows": as_json(rows)})
 
 
 async def previous_run(tx: Transaction, run: DagRun) -> RunKey | None:

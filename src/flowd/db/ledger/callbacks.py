@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flowd.db.assignments import CONTEXT_COLUMNS
+from flowd.db.ledger import choosing
 from flowd.db.moments import from_db, to_db
 from flowd.db.rows import Row
 from flowd.db.transaction import Transaction
@@ -51,13 +52,17 @@ async def next_due(tx: Transaction) -> datetime | None:
 
 async def take(tx: Transaction, *, for_at_most: timedelta, limit: int) -> list[DueCallback]:
     """Take due callbacks; whoever has not called them after `for_at_most` leaves them to the next to take."""
-    rows = await tx.execute(
-        f"SELECT {_COLUMNS} FROM dag_run WHERE callback_due_at <= {tx.dialect.now}"
-        f" ORDER BY callback_due_at LIMIT :limit{tx.dialect.skip_locked}",
-        {"limit": limit},
+    rows = await choosing.free(
+        tx,
+        "dag_run",
+        _COLUMNS,
+        f"t.callback_due_at <= {tx.dialect.now}",
+        {},
+        order="t.callback_due_at",
+        limit=limit,
     )
     until = await tx.now() + for_at_most
-    taken = [_due(row, until) for row in rows.mappings()]
+    taken = [_due(row, until) for row in rows]
     await tx.execute(
         f"UPDATE dag_run SET callback_due_at = :until WHERE id IN {tx.dialect.keys()}",
         {"keys": json.dumps([one.run for one in taken]), "until": to_db(until)},

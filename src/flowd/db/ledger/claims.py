@@ -14,10 +14,11 @@ from flowd.domain.task_instance import TaskInstance
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bid:
-    """A worker's wish to run one try, under a token that it has made for nothing else."""
+    """A worker's wish to run one leg of a try, under a token that it has made for nothing else."""
 
     instance: InstanceKey
     try_number: int
+    leg: int
     token: ClaimToken
 
 
@@ -26,17 +27,13 @@ async def claim(tx: Transaction, bids: Sequence[Bid], worker: str, lease_for: ti
 
     A bid that is made again, because the answer to its first commit was lost, wins again, with its lease begun anew.
     """
-    held = await read.instances(tx, [bid.instance for bid in bids])
+    held, now = await read.hold(tx, [bid.instance for bid in bids])
     changes = [
-        (held[bid.instance], Claimed(bid.try_number, bid.token, worker, lease_for))
+        (held[bid.instance], Claimed(bid.try_number, bid.leg, bid.token, worker, lease_for))
         for bid in bids
         if bid.instance in held
     ]
-    won = {
-        answer.token: answer
-        for answer in await write.apply(tx, changes, await tx.now())
-        if isinstance(answer, TaskInstance)
-    }
+    won = {answer.token: answer for answer in await write.apply(tx, changes, now) if isinstance(answer, TaskInstance)}
     again = {one.token: one for one in held.values() if one.state is TaskState.RUNNING and one.token is not None}
     repeated = {again[bid.token].key: bid.token for bid in bids if bid.token in again and bid.token not in won}
     if repeated:
@@ -49,12 +46,12 @@ async def claim_next(
     tx: Transaction, queues: Sequence[str], tokens: Sequence[ClaimToken], worker: str, lease_for: timedelta
 ) -> list[TaskInstance]:
     """Claim the first queued instances of these queues, at most one for each token, and return them."""
-    queued = await lease.next_queued(tx, queues, limit=len(tokens))
+    queued, now = await lease.next_queued(tx, queues, limit=len(tokens))
     changes = [
-        (instance, Claimed(instance.try_number, token, worker, lease_for))
+        (instance, Claimed(instance.try_number, instance.leg, token, worker, lease_for))
         for instance, token in zip(queued, tokens, strict=False)
     ]
-    answers = await write.apply(tx, changes, await tx.now())
+    answers = await write.apply(tx, changes, now)
     return [answer for answer in answers if isinstance(answer, TaskInstance)]
 
 
@@ -69,4 +66,4 @@ async def claim_again(
 
 async def is_anything_queued(tx: Transaction, queues: Sequence[str]) -> bool:
     """Return whether one of these queues has something to claim."""
-    return bool(await lease.next_queued(tx, queues, limit=1, lock=False))
+    return await lease.is_anything_queued(tx, queues)

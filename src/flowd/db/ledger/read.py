@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from flowd.db.moments import from_db
@@ -14,8 +15,8 @@ from flowd.domain.states import RunState, TaskState
 from flowd.domain.task_instance import TaskInstance
 
 INSTANCE_COLUMNS = (
-    "t.id, t.run, t.dag_id, t.task_id, t.map_index, t.state, t.version, t.try_number, t.max_tries, t.lost, t.token,"
-    " t.worker, t.lease_until, t.is_cancel_requested, t.held_until, t.not_before, t.skips,"
+    "t.id, t.run, t.dag_id, t.task_id, t.map_index, t.state, t.version, t.try_number, t.max_tries, t.leg, t.lost,"
+    " t.token, t.worker, t.lease_until, t.is_cancel_requested, t.held_until, t.not_before, t.waits_since, t.skips,"
     " t.needs_propagation, t.scheduled_at, t.queued_at, t.started_at, t.ended_at"
 )
 TALLY_COLUMNS = "t.up_success, t.up_failed, t.up_skipped, t.up_upstream_failed, t.up_removed"
@@ -23,6 +24,8 @@ RUN_COLUMNS = (
     "d.id, d.dag_id, d.run_id, d.dag_version, d.bundle, d.state, d.version, d.unfinished, d.logical_date,"
     " d.run_after, d.started_at, d.ended_at, d.timeout_at, d.has_news"
 )
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # json.dumps would make one for each call
 
 LIVE_RUN = "state IN ('queued', 'running')"
 """The condition of the index of live runs, word for word: SQLite uses a partial index only where it finds it again."""
@@ -32,28 +35,52 @@ async def instances(
     tx: Transaction, keys: Sequence[InstanceKey], *, lock: bool = True
 ) -> dict[InstanceKey, TaskInstance]:
     """Return the instances that exist, locked in the order of their keys unless told otherwise."""
-    statement = f"SELECT {INSTANCE_COLUMNS} FROM task_instance t WHERE t.id IN {tx.dialect.keys()} ORDER BY t.id" + (
-        tx.dialect.for_update if lock else ""
+    statement = (
+        f"SELECT {INSTANCE_COLUMNS} FROM task_instance t{tx.dialect.by_key} WHERE t.id IN {tx.dialect.keys()}"
+        " ORDER BY t.id" + (tx.dialect.for_update if lock else "")
     )
     rows = (await tx.execute(statement, {"keys": json.dumps(list(keys))})).mappings()
     return {InstanceKey(row["id"]): instance_of(row) for row in rows}
+
+
+async def hold(tx: Transaction, keys: Sequence[InstanceKey]) -> tuple[dict[InstanceKey, TaskInstance], datetime]:
+    """Return the instances that exist, locked in the order of their keys, and the metastore's clock with the locks."""
+    rows, now = await tx.lock(
+        f"SELECT {INSTANCE_COLUMNS} FROM task_instance t{tx.dialect.by_key} WHERE t.id IN {tx.dialect.keys()}"
+        f" ORDER BY t.id{tx.dialect.for_update}",
+        {"keys": json.dumps(list(keys))},
+    )
+    return {InstanceKey(row["id"]): instance_of(row) for row in rows}, now
 
 
 async def lock_instances(tx: Transaction, keys: Sequence[InstanceKey]) -> None:
     """Lock the instances in the order of their keys, for a statement that by itself would lock them in any order."""
     if tx.dialect.for_update:
         await tx.execute(
-            f"SELECT id FROM task_instance WHERE id IN {tx.dialect.keys()} ORDER BY id{tx.dialect.for_update}",
+            f"SELECT id FROM task_instance{tx.dialect.by_key} WHERE id IN {tx.dialect.keys()}"
+            f" ORDER BY id{tx.dialect.for_update}",
             {"keys": json.dumps(list(keys))},
         )
 
 
-async def runs(tx: Transaction, keys: Sequence[RunKey], *, skip_locked: bool = False) -> list[DagRun]:
-    """Return these runs under a row lock, in the order of their keys; `skip_locked` leaves out those others hold."""
-    lock = tx.dialect.skip_locked if skip_locked else tx.dialect.for_update
-    statement = f"SELECT {RUN_COLUMNS} FROM dag_run d WHERE d.id IN {tx.dialect.keys()} ORDER BY d.id{lock}"
+async def runs(tx: Transaction, keys: Sequence[RunKey]) -> list[DagRun]:
+    """Return these runs under a row lock, in the order of their keys."""
+    statement = (
+        f"SELECT {RUN_COLUMNS} FROM dag_run d{tx.dialect.by_key} WHERE d.id IN {tx.dialect.keys()}"
+        f" ORDER BY d.id{tx.dialect.for_update}"
+    )
     rows = (await tx.execute(statement, {"keys": json.dumps(list(keys))})).mappings()
     return [run_of(row) for row in rows]
+
+
+async def free_runs(tx: Transaction, keys: Sequence[RunKey]) -> tuple[list[DagRun], datetime]:
+    """Return under a row lock those of these runs that nobody else holds, and the metastore's clock with the locks."""
+    rows, now = await tx.lock(
+        f"SELECT {RUN_COLUMNS} FROM dag_run d{tx.dialect.by_key} WHERE d.id IN {tx.dialect.keys()}"
+        f" ORDER BY d.id{tx.dialect.skip_locked}",
+        {"keys": json.dumps(list(keys))},
+    )
+    return [run_of(row) for row in rows], now
 
 
 async def run(tx: Transaction, key: RunKey) -> DagRun:
@@ -74,6 +101,7 @@ def instance_of(row: Row) -> TaskInstance:
         version=row["version"],
         try_number=row["try_number"],
         max_tries=row["max_tries"],
+        leg=row["leg"],
         lost=row["lost"],
         token=None if row["token"] is None else ClaimToken(row["token"]),
         worker=row["worker"],
@@ -81,6 +109,7 @@ def instance_of(row: Row) -> TaskInstance:
         is_cancel_requested=bool(row["is_cancel_requested"]),
         held_until=from_db(row["held_until"]),
         not_before=from_db(row["not_before"]),
+        waits_since=from_db(row["waits_since"]),
         skips=tuple(TaskId(task_id) for task_id in json.loads(row["skips"])) if row["skips"] else (),
         needs_propagation=bool(row["needs_propagation"]),
         scheduled_at=from_db(row["scheduled_at"]),
@@ -123,4 +152,4 @@ def run_of(row: Row) -> DagRun:
 
 def as_json(rows: Sequence[dict[str, Any]]) -> str:
     """Return rows as the JSON document that `Dialect.rows` reads."""
-    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
+    return _encode(rows)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from flowd.db.ledger import advance, read, write
+from flowd.db.ledger import advance, choosing, read, write
 from flowd.db.ledger.read import INSTANCE_COLUMNS, as_json, instance_of
 from flowd.db.moments import to_db
 from flowd.db.transaction import Transaction
@@ -61,11 +61,8 @@ async def select_runs(
 
 async def instances_of(tx: Transaction, run: RunKey) -> list[TaskInstance]:
     """Return every instance of a run, under lock."""
-    rows = await tx.execute(
-        f"SELECT {INSTANCE_COLUMNS} FROM task_instance t WHERE t.run = :run ORDER BY t.id{tx.dialect.for_update}",
-        {"run": run},
-    )
-    return [instance_of(row) for row in rows.mappings()]
+    rows = await choosing.locked(tx, "task_instance", INSTANCE_COLUMNS, "t.run = :run", {"run": run})
+    return [instance_of(row) for row in rows]
 
 
 async def rebalance(
@@ -76,8 +73,7 @@ async def rebalance(
     The ends of those in `told` are counted here and need no propagation.
     """
     counted = [replace(one, needs_propagation=False) if one.key in set(told) else one for one in instances]
-    await advance.mark_told(tx, told)
-    await advance.settle(tx, _tallies(graph, counted))
+    await advance.settle(tx, _tallies(graph, counted), told)
     unfinished = sum(not one.state.is_finished or one.needs_propagation for one in counted)
     run = replace(run, unfinished=unfinished)
     await advance.settle_runs(tx, [run], with_news={run.key})
@@ -96,11 +92,13 @@ def _tallies(graph: Graph, instances: Sequence[TaskInstance]) -> dict[InstanceKe
 async def repin(tx: Transaction, runs: Sequence[DagRun]) -> None:
     """Write the DAG version and bundle that these runs are now pinned to."""
     rows = [{"id": run.key, "dag_version": run.dag_version, "bundle": run.bundle} for run in runs]
-    await tx.execute(
-        f"UPDATE dag_run SET dag_version = r.dag_version, bundle = r.bundle FROM {tx.dialect.rows(_PIN)}"
-        " WHERE dag_run.id = r.id",
-        {"rows": as_json(rows)},
+    statement = tx.dialect.update(
+        "dag_run",
+        {"dag_version": "r.dag_version", "bundle": "r.bundle"},
+        rows=tx.dialect.rows(_PIN),
+        where="dag_run.id = r.id",
     )
+    await tx.execute(statement, {"rows": as_json(rows)})
 
 
 async def release(tx: Transaction, keys: Sequence[InstanceKey], *, try_number: int | None = None) -> list[RunKey]:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from flowd.db.ledger import choosing
 from flowd.db.ledger.read import INSTANCE_COLUMNS, instance_of
 from flowd.db.moments import from_db
 from flowd.db.transaction import Transaction
@@ -13,12 +14,16 @@ _WAITING = ", ".join(f"'{state}'" for state in sorted(WAITING))
 
 async def due(tx: Transaction, *, limit: int) -> list[TaskInstance]:
     """Return waiting instances whose moment has come, under lock, less those that others hold."""
-    rows = await tx.execute(
-        f"SELECT {INSTANCE_COLUMNS} FROM task_instance t WHERE t.state IN ({_WAITING})"
-        f" AND t.not_before <= {tx.dialect.now} ORDER BY t.not_before LIMIT :limit{tx.dialect.skip_locked}",
-        {"limit": limit},
+    rows = await choosing.free(
+        tx,
+        "task_instance",
+        INSTANCE_COLUMNS,
+        f"t.state IN ({_WAITING}) AND t.not_before <= {tx.dialect.now}",
+        {},
+        order="t.not_before",
+        limit=limit,
     )
-    return [instance_of(row) for row in rows.mappings()]
+    return [instance_of(row) for row in rows]
 
 
 async def next_moment(tx: Transaction) -> datetime | None:

@@ -10,12 +10,15 @@ from flowd.db.ledger.read import as_json
 from flowd.db.moments import to_db
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent, run_transition
-from flowd.domain.errors import Conflict, IllegalTransition, StaleClaim
+from flowd.domain.errors import IllegalTransition, StaleClaim
 from flowd.domain.ids import InstanceKey
 from flowd.domain.states import TaskState
 from flowd.domain.task_events import TaskEvent
 from flowd.domain.task_instance import TaskInstance
 from flowd.domain.task_machine import transition
+
+_GOES_ON = frozenset({TaskState.RUNNING, TaskState.UP_FOR_RESCHEDULE, TaskState.DEFERRED})
+"""States in which a running try is not over."""
 
 UNDISPATCHED_PATIENCE = timedelta(seconds=2)
 """How long a queued instance may wait for its message to be confirmed before the Redeliverer rings again."""
@@ -45,6 +48,7 @@ _COLUMNS = {
     "cause": "text",
     "try_number": "int",
     "max_tries": "int",
+    "leg": "int",
     "lost": "int",
     "token": "text",
     "used_token": "text",
@@ -53,6 +57,7 @@ _COLUMNS = {
     "is_cancel_requested": "bool",
     "held_until": "int",
     "not_before": "int",
+    "waits_since": "int",
     "skips": "text",
     "needs_propagation": "bool",
     "scheduled_at": "int",
@@ -63,8 +68,8 @@ _COLUMNS = {
     "at": "int",
 }
 _WRITTEN = (
-    "version, state, try_number, max_tries, lost, token, worker, lease_until, is_cancel_requested, held_until,"
-    " not_before, skips, needs_propagation, scheduled_at, queued_at, started_at, ended_at, ring_at"
+    "version, state, try_number, max_tries, leg, lost, token, worker, lease_until, is_cancel_requested, held_until,"
+    " not_before, waits_since, skips, needs_propagation, scheduled_at, queued_at, started_at, ended_at, ring_at"
 ).split(", ")
 _RUN_COLUMNS = {
     "id": "int",
@@ -104,9 +109,10 @@ async def apply(
 ) -> list[TaskInstance | Refused]:
     """Let each event happen to its instance, loaded under lock in this transaction, and return what became of each.
 
-    A refused event changes nothing. Every change adds one row of history; the end of a running try adds its attempt.
+    A refused event changes nothing. Every change adds one row of history; the end of a running try adds its attempt,
+    that of a leg which another one follows does not.
     Where two events name one instance (a message came twice), the second meets what the first has left.
-    Raises Conflict, and so rolls back, where a row changed under the lock: that would be a bug.
+    It is deferred, and the transaction ends with a Conflict where a row changed under the lock: that would be a bug.
     """
     answers: list[TaskInstance | Refused] = []
     written: list[dict[str, Any]] = []
@@ -122,13 +128,14 @@ async def apply(
         answers.append(after)
         current[after.key] = after
         written.append(_row(before, after, event, now) | {"guard": loaded.version})
-        if before.state is TaskState.RUNNING and after.state is not TaskState.RUNNING:
+        if before.state is TaskState.RUNNING and after.state not in _GOES_ON:
             attempts.append(_attempt(before, event, now, (measured or {}).get(before.key, Measured())))
     if written:
         await _write(tx, written)
     if attempts:
         columns = ", ".join(_ATTEMPT)
-        await tx.execute(
+        await tx.defer(
+            "attempt",
             f"INSERT INTO attempt ({columns}) SELECT {columns} FROM {tx.dialect.rows(_ATTEMPT)} WHERE 1 = 1",
             {"rows": as_json(attempts)},
         )
@@ -137,30 +144,33 @@ async def apply(
 
 async def _write(tx: Transaction, rows: list[dict[str, Any]]) -> None:
     last = {row["id"]: row for row in rows}
-    assignments = ", ".join(f"{name} = r.{name}" for name in _WRITTEN)
-    changed = await tx.execute(
-        f"UPDATE task_instance SET {assignments},"
-        " dispatched_at = CASE WHEN r.state = 'queued' THEN NULL ELSE dispatched_at END,"
-        " rings = CASE WHEN r.state = 'queued' THEN 0 ELSE rings END,"
-        " heartbeats = CASE WHEN r.cause = 'claimed' THEN 0 ELSE heartbeats END"
-        f" FROM {tx.dialect.rows(_COLUMNS)}"
-        " WHERE task_instance.id = r.id AND task_instance.version = r.guard",
-        {"rows": as_json(list(last.values()))},
+    encoded = as_json(rows)
+    statement = tx.dialect.update(
+        "task_instance",
+        {
+            **{name: f"r.{name}" for name in _WRITTEN},
+            "dispatched_at": "CASE WHEN r.state = 'queued' THEN NULL ELSE dispatched_at END",
+            "rings": "CASE WHEN r.state = 'queued' THEN 0 ELSE rings END",
+            "heartbeats": "CASE WHEN r.cause = 'claimed' THEN 0 ELSE heartbeats END",
+        },
+        rows=tx.dialect.rows(_COLUMNS),
+        where="task_instance.id = r.id AND task_instance.version = r.guard",
     )
-    if changed.rowcount != len(last):
-        raise Conflict(f"{len(last) - changed.rowcount} of {len(last)} task instances changed while they were locked")
-    await tx.execute(
+    encoded_last = encoded if len(last) == len(rows) else as_json(list(last.values()))
+    await tx.defer("task_instance", statement, {"rows": encoded_last}, touching=len(last))
+    await tx.defer(
+        "task_transition",
         "INSERT INTO task_transition (instance, version, from_state, to_state, cause, try_number, token, at)"
         " SELECT r.id, r.version, r.from_state, r.state, r.cause, r.try_number, r.used_token, r.at"
         f" FROM {tx.dialect.rows(_COLUMNS)} WHERE 1 = 1",
-        {"rows": as_json(rows)},
+        {"rows": encoded},
     )
 
 
 async def apply_to_runs(tx: Transaction, changes: Sequence[tuple[DagRun, RunEvent]], now: datetime) -> list[DagRun]:
     """Let each event happen to its run, loaded under lock in this transaction, and return the runs after it.
 
-    Raises IllegalTransition where the run's state machine has no such edge.
+    Deferred, as `apply` is. Raises IllegalTransition where the state machine of runs has no such edge.
     """
     after = [run_transition(run, event, now) for run, event in changes]
     if not after:
@@ -179,15 +189,15 @@ async def apply_to_runs(tx: Transaction, changes: Sequence[tuple[DagRun, RunEven
         }
         for (before, event), run in zip(changes, after, strict=True)
     ]
-    changed = await tx.execute(
-        "UPDATE dag_run SET state = r.state, version = r.version, started_at = r.started_at, ended_at = r.ended_at,"
-        f" timeout_at = r.timeout_at FROM {tx.dialect.rows(_RUN_COLUMNS)}"
-        " WHERE dag_run.id = r.id AND dag_run.version = r.version - 1",
-        {"rows": as_json(rows)},
+    statement = tx.dialect.update(
+        "dag_run",
+        {name: f"r.{name}" for name in ("state", "version", "started_at", "ended_at", "timeout_at")},
+        rows=tx.dialect.rows(_RUN_COLUMNS),
+        where="dag_run.id = r.id AND dag_run.version = r.version - 1",
     )
-    if changed.rowcount != len(after):
-        raise Conflict(f"{len(after) - changed.rowcount} of {len(after)} runs changed while they were locked")
-    await tx.execute(
+    await tx.defer("dag_run", statement, {"rows": as_json(rows)}, touching=len(after))
+    await tx.defer(
+        "run_transition",
         "INSERT INTO run_transition (run, version, from_state, to_state, cause, at)"
         " SELECT r.id, r.version, r.from_state, r.state, r.cause, r.at"
         f" FROM {tx.dialect.rows(_RUN_COLUMNS)} WHERE 1 = 1",
@@ -205,6 +215,7 @@ def _row(before: TaskInstance, after: TaskInstance, event: TaskEvent, now: datet
         "cause": event.cause,
         "try_number": after.try_number,
         "max_tries": after.max_tries,
+        "leg": after.leg,
         "lost": after.lost,
         "token": after.token,
         "used_token": after.token or before.token,
@@ -213,6 +224,7 @@ def _row(before: TaskInstance, after: TaskInstance, event: TaskEvent, now: datet
         "is_cancel_requested": after.is_cancel_requested,
         "held_until": to_db(after.held_until),
         "not_before": to_db(after.not_before),
+        "waits_since": to_db(after.waits_since),
         "skips": json.dumps(after.skips) if after.skips else None,
         "needs_propagation": after.needs_propagation,
         "scheduled_at": to_db(after.scheduled_at),

@@ -2,7 +2,14 @@
 
 from flowd.domain.data_interval import DataInterval, NextRun
 from flowd.domain.timetable.describe import description, summary
-from flowd.domain.timetable.next_run import active_runs_limit, infer_manual_interval, next_run, runs_between, upcoming
+from flowd.domain.timetable.next_run import (
+    active_runs_limit,
+    infer_manual_interval,
+    next_run,
+    previous_date,
+    runs_between,
+    upcoming,
+)
 from flowd.domain.timetable.schedule import timetable_from_schedule
 from flowd.domain.timetable.specs import (
     ContinuousTimetable,
@@ -10,6 +17,8 @@ from flowd.domain.timetable.specs import (
     CronTriggerTimetable,
     DeltaDataIntervalTimetable,
     DeltaTriggerTimetable,
+    EventsTimetable,
+    MultipleCronTriggerTimetable,
     NullTimetable,
     OnceTimetable,
     TimetableSpec,
@@ -23,6 +32,8 @@ __all__ = [
     "DataInterval",
     "DeltaDataIntervalTimetable",
     "DeltaTriggerTimetable",
+    "EventsTimetable",
+    "MultipleCronTriggerTimetable",
     "NextRun",
     "NullTimetable",
     "OnceTimetable",
@@ -31,6 +42,7 @@ __all__ = [
     "description",
     "infer_manual_interval",
     "next_run",
+    "previous_date",
     "runs_between",
     "summary",
     "timetable_from_json",

@@ -10,6 +10,8 @@ from flowd.domain.timetable.specs import (
     CronTriggerTimetable,
     DeltaDataIntervalTimetable,
     DeltaTriggerTimetable,
+    EventsTimetable,
+    MultipleCronTriggerTimetable,
     NullTimetable,
     OnceTimetable,
     TimetableSpec,
@@ -29,6 +31,10 @@ def summary(spec: TimetableSpec) -> str:
             return expression
         case DeltaDataIntervalTimetable(delta) | DeltaTriggerTimetable(delta):
             return str(delta)
+        case MultipleCronTriggerTimetable(expressions):
+            return ", ".join(expressions)
+        case EventsTimetable():
+            return description(spec)
         case _:
             assert_never(spec)
 
@@ -46,6 +52,10 @@ def description(spec: TimetableSpec) -> str:
             return explain_cron(expression)
         case DeltaDataIntervalTimetable(delta) | DeltaTriggerTimetable(delta):
             return f"Every {_in_words(delta)}"
+        case MultipleCronTriggerTimetable(expressions):
+            return "; ".join(explain_cron(one) for one in expressions)
+        case EventsTimetable(events, description=given):
+            return given or f"{len(events)} events between {events[0].isoformat()} and {events[-1].isoformat()}"
         case _:
             assert_never(spec)
 

@@ -12,12 +12,15 @@ from typing import assert_never
 from flowd.domain.data_interval import DataInterval, NextRun, utc
 from flowd.domain.timetable.cron import CronTicks
 from flowd.domain.timetable.delta import DeltaTicks
+from flowd.domain.timetable.listed import EventTicks, MergedTicks
 from flowd.domain.timetable.specs import (
     ContinuousTimetable,
     CronDataIntervalTimetable,
     CronTriggerTimetable,
     DeltaDataIntervalTimetable,
     DeltaTriggerTimetable,
+    EventsTimetable,
+    MultipleCronTriggerTimetable,
     NullTimetable,
     OnceTimetable,
     TimetableSpec,
@@ -103,10 +106,27 @@ def infer_manual_interval(spec: TimetableSpec, run_after: datetime) -> DataInter
             return DataInterval(spec.ticks.previous_before(end), end)
         case DeltaDataIntervalTimetable(delta):
             return DataInterval.ending(moment, delta)
-        case CronTriggerTimetable(interval=interval) | DeltaTriggerTimetable(interval=interval):
+        case (
+            CronTriggerTimetable(interval=interval)
+            | DeltaTriggerTimetable(interval=interval)
+            | MultipleCronTriggerTimetable(interval=interval)
+        ):
             return DataInterval.ending(moment, interval)
+        case EventsTimetable(events, is_restricted):
+            return DataInterval.at(max(spec.ticks.align_previous(moment), events[0]) if is_restricted else moment)
         case _:
             assert_never(spec)
+
+
+def previous_date(spec: TimetableSpec, date: datetime) -> datetime:
+    """Return the logical date that the schedule has before `date`; `date` itself where it has no dates of its own."""
+    match spec:
+        case CronDataIntervalTimetable() | CronTriggerTimetable():
+            return spec.ticks.previous_before(utc(date))
+        case DeltaDataIntervalTimetable(delta) | DeltaTriggerTimetable(delta):
+            return utc(date) - delta
+        case _:
+            return utc(date)
 
 
 def active_runs_limit(spec: TimetableSpec) -> int | None:
@@ -138,8 +158,10 @@ def _next_run(spec: TimetableSpec, last: DataInterval | None, bounds: _Bounds, n
             return _after_interval(spec.ticks, last, bounds)
         case DeltaDataIntervalTimetable(delta):
             return _after_interval(DeltaTicks(delta), last, bounds)
-        case CronTriggerTimetable():
+        case CronTriggerTimetable() | MultipleCronTriggerTimetable():
             return _at_tick(spec.ticks, spec.interval, last, bounds)
+        case EventsTimetable():
+            return _at_tick(spec.ticks, timedelta(0), last, bounds)
         case DeltaTriggerTimetable(delta):
             return _at_tick(DeltaTicks(delta), spec.interval, last, bounds)
         case _:
@@ -174,7 +196,10 @@ def _after_interval(ticks: CronTicks | DeltaTicks, last: DataInterval | None, bo
 
 
 def _at_tick(
-    ticks: CronTicks | DeltaTicks, interval: timedelta, last: DataInterval | None, bounds: _Bounds
+    ticks: CronTicks | DeltaTicks | MergedTicks | EventTicks,
+    interval: timedelta,
+    last: DataInterval | None,
+    bounds: _Bounds,
 ) -> NextRun | None:
     tick = ticks.align_next(bounds.earliest)
     if last is not None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flowd.domain.data_interval import utc
 from flowd.domain.errors import InvalidSchedule
 from flowd.domain.timetable.cron import CronTicks, check_cron
+from flowd.domain.timetable.listed import EventTicks, MergedTicks
 
 _NO_TIME = timedelta(0)
 
@@ -127,6 +129,69 @@ class DeltaTriggerTimetable:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class MultipleCronTriggerTimetable:
+    """A run at each tick of any of several cron expressions, about the `interval` before the tick.
+
+    Raises InvalidSchedule where there is no expression, and as `CronTriggerTimetable` does.
+    """
+
+    expressions: tuple[str, ...]
+    timezone: str
+    interval: timedelta = _NO_TIME
+
+    def __post_init__(self) -> None:
+        if not self.expressions:
+            raise InvalidSchedule("MultipleCronTriggerTimetable: no cron expression is given; give it one or more")
+        object.__setattr__(self, "expressions", tuple(check_cron(one) for one in self.expressions))
+        known_zone(self.timezone, ", ".join(self.expressions))
+        _check_interval(self.interval, ", ".join(self.expressions))
+
+    @property
+    def ticks(self) -> MergedTicks:
+        """The instants at which runs are due."""
+        zone = ZoneInfo(self.timezone)
+        return MergedTicks(tuple(CronTicks(one, zone) for one in self.expressions))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": "multiple_cron_trigger",
+            "expressions": list(self.expressions),
+            "timezone": self.timezone,
+            "interval_seconds": self.interval.total_seconds(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EventsTimetable:
+    """A run at each of these moments. With `restrict_to_events` a manual run is about the latest of them.
+
+    Raises InvalidSchedule where there is none, ValueError for a naive one.
+    """
+
+    events: tuple[datetime, ...]
+    restrict_to_events: bool = False
+    description: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.events:
+            raise InvalidSchedule("EventsTimetable: event_dates is empty; name one moment or more")
+        object.__setattr__(self, "events", tuple(sorted({utc(one) for one in self.events})))
+
+    @property
+    def ticks(self) -> EventTicks:
+        """The instants at which runs are due."""
+        return EventTicks(self.events)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": "events",
+            "events": [one.isoformat() for one in self.events],
+            "restrict_to_events": self.restrict_to_events,
+            "description": self.description,
+        }
+
+
 TimetableSpec = (
     NullTimetable
     | OnceTimetable
@@ -135,6 +200,8 @@ TimetableSpec = (
     | CronTriggerTimetable
     | DeltaDataIntervalTimetable
     | DeltaTriggerTimetable
+    | MultipleCronTriggerTimetable
+    | EventsTimetable
 )
 
 
@@ -164,6 +231,21 @@ def timetable_from_json(data: Mapping[str, Any]) -> TimetableSpec:
             "interval_seconds": int() | float() as interval,
         }:
             return DeltaTriggerTimetable(timedelta(seconds=delta), timedelta(seconds=interval))
+        case {
+            "kind": "multiple_cron_trigger",
+            "expressions": list(several),
+            "timezone": str(zone),
+            "interval_seconds": int() | float() as interval,
+        }:
+            return MultipleCronTriggerTimetable(tuple(several), zone, timedelta(seconds=interval))
+        case {
+            "kind": "events",
+            "events": list(events),
+            "restrict_to_events": bool(is_restricted),
+            "description": str() | None as description,
+        }:
+            moments = tuple(datetime.fromisoformat(one) for one in events)
+            return EventsTimetable(moments, is_restricted, description)
     raise InvalidSchedule(f"timetable {dict(data)!r} is of no known kind or lacks a value; store what to_json() gave")
 
 

@@ -5,23 +5,20 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
-import structlog
-
 from flowd.domain.assignment import Assignment
 from flowd.domain.errors import QueueUnavailable
 from flowd.domain.ids import RunKey
 from flowd.queue.amqp.connection import LinkBroken
-from flowd.queue.amqp.doorbell import Bell, Door
+from flowd.queue.amqp.doorbell import AmqpBell, AmqpDoor
 from flowd.queue.amqp.link import Link
 from flowd.queue.amqp.publisher import Letter, Publisher
 from flowd.queue.amqp.subscription import AmqpSubscription
 from flowd.queue.amqp.topology import Topology, close_channel, open_channel
 from flowd.queue.base import Queue, Subscription
 from flowd.queue.broker_url import BrokerUrl
-from flowd.queue.message import DEFAULT_LIMIT_BYTES, SigningKeys, sign
+from flowd.queue.message import DEFAULT_LIMIT_BYTES, SigningKeys
+from flowd.queue.outgoing import signed_or_none
 from flowd.queue.structured import alongside
-
-log = structlog.get_logger(__name__)
 
 
 class AmqpQueue(Queue):
@@ -53,8 +50,8 @@ class AmqpQueue(Queue):
         self._publishing = Link(self._url, name=f"{prefix} publish")
         self._consuming = Link(self._url, name=f"{prefix} consume")
         self._publisher = Publisher(self._publishing, self._topology, deadline=publish_deadline)
-        self._bell = Bell(self._publishing, self._topology)
-        self._door = Door(self._consuming, self._topology)
+        self._bell = AmqpBell(self._publishing, self._topology)
+        self._door = AmqpDoor(self._consuming, self._topology)
 
     async def publish(self, assignments: Sequence[Assignment]) -> Sequence[bool]:
         """Send task messages, each to the queue it names; say which the broker has confirmed in time."""
@@ -104,10 +101,7 @@ class AmqpQueue(Queue):
             group.create_task(self._consuming.run())
 
     def _letter(self, assignment: Assignment) -> Letter | None:
-        try:
-            body = sign(assignment, self._keys, limit_bytes=self._limit_bytes)
-        except (TypeError, ValueError, RecursionError) as exc:
-            # One that cannot be written as JSON must not keep the rest of its batch from being sent.
-            log.error("assignment cannot be sent", assignment=assignment.label, reason=type(exc).__name__)
+        body = signed_or_none(assignment, self._keys, limit_bytes=self._limit_bytes)
+        if body is None:
             return None
         return Letter(queue=self._topology.tasks(assignment.queue), body=body)

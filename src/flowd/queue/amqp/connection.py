@@ -25,18 +25,23 @@ class LinkBroken(Unavailable):
 
 async def answer(call: Awaitable[T], seconds: float = ANSWER_SECONDS) -> T:
     """Await one call to the broker; raise LinkBroken when it fails, or brings no answer within `seconds`."""
+    task = asyncio.current_task()
+    cancelled_before = task.cancelling() if task else 0
     try:
         async with asyncio.timeout(seconds):
             return await call
     except asyncio.CancelledError:
         # aiormq ends pending calls of a closing channel with CancelledError although nobody cancelled the caller.
-        task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
         raise LinkBroken("the channel was closed") from None
     except TimeoutError as exc:
         raise LinkBroken(f"no answer within {seconds:g} s") from exc
     except Exception as exc:
+        # aiormq also does the opposite: cancelled as the broker closes the connection, it tells of the close alone.
+        # To lose the cancellation would keep a node that is stopping from ever coming to its end.
+        if task is not None and task.cancelling() > cancelled_before:
+            raise asyncio.CancelledError from exc
         # Broad on purpose: aiormq ends them with whatever closed the channel, down to a plain Exception.
         raise LinkBroken(reason_of(exc)) from exc
 
@@ -55,6 +60,8 @@ class BrokerConnection(aio_pika.Connection):
 
     def __init__(self, url: str, *, name: str) -> None:
         super().__init__(URL(url).update_query(name=name))
+        self.attempt = url
+        """The URL as it was given. It holds the password."""
         self._wire = _Wire(tls=self.url.scheme == "amqps")
         self.kwargs["transport_factory"] = self._wire
         # aio-pika's own closed() tells only of a close() by us, not of a lost connection.
@@ -69,6 +76,11 @@ class BrokerConnection(aio_pika.Connection):
             if "Connection.OpenOk" not in str(exc):
                 raise
             raise VhostRefused(f"vhost {self.url.path!r} does not exist, or this user may not enter it") from exc
+
+    @property
+    def host(self) -> str:
+        """The host and its port, fit to be shown."""
+        return f"{self.url.host}:{self.url.port}"
 
     @property
     def is_alive(self) -> bool:

@@ -3,6 +3,10 @@
 Measured on RabbitMQ 3.10 quorum queues over loopback: fetching one message after another brings 1,070/s, opening a
 consumer with prefetch n and closing it again 590/s for n = 1 and 3,000/s for n = 8. So a few are fetched, many are
 consumed; and only a consumer can wait, for the broker pushes to it.
+
+Opening a consumer and closing it are entries in the log of a quorum queue, each with an fsync. A worker that is mostly
+idle therefore opens it for half its room, and leaves it open for as long as that half is still free. Where more waits
+than fits, it is opened for all the room: as many as fit come at once, and then it is closed.
 """
 
 import asyncio
@@ -14,8 +18,12 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from flowd.queue.amqp.connection import BrokerConnection, answer
 from flowd.queue.amqp.topology import Topology, close_channel, open_channel
+from flowd.queue.shares import shares
 
 FETCHED_PER_QUEUE = 2
+
+HALVED_FROM = 4
+"""With less room than this a consumer is always opened for all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,7 @@ class Received:
 
 @dataclass(slots=True)
 class Turn:
-    """One call of `receive`: what has come so far, and whether it is still wanted.
+    """One call of `receive`: how many it takes, and whether it is still wanted.
 
     After `patience_seconds` without a message the ear is given up and another is opened: RabbitMQ can lose a consumer
     without a word, for instance where its queue is deleted and at once made again.
@@ -36,14 +44,8 @@ class Turn:
 
     free: int
     patience_seconds: float
-    inbox: list[Received] = field(default_factory=list)
     is_over: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def put(self, received: Received) -> None:
-        """Take a message in, and stop waiting."""
-        self.inbox.append(received)
-        self.wake.set()
 
     def end(self) -> None:
         """Stop waiting: it is not wanted any more, or nothing will come."""
@@ -61,6 +63,13 @@ class Ear:
         self._channel = channel
         self._queues = list(queues.items())
         self._prefetch = 0
+        self._consumers: list[tuple[AbstractQueue, str]] = []
+        self._room = 0
+        """How many messages the open consumers may bring before one is acknowledged."""
+        self._inbox: list[Received] = []
+        self._handed_over: Sequence[Received] = ()
+        self._is_filled = False
+        """True where the last turn brought all that there was room for: more is likely to wait."""
         self._turn: Turn | None = None
         self._is_spent = False
 
@@ -81,21 +90,30 @@ class Ear:
         """False once the channel, its connection or one of the queues is gone, or perhaps gone."""
         return self._connection.is_alive and not self._channel.is_closed and not self._is_spent
 
-    async def collect(self, turn: Turn) -> list[Received]:
+    async def collect(self, turn: Turn) -> Sequence[Received]:
         """Wait for messages and return up to `turn.free`; none after `turn.end()`, or when it is time to look again.
 
+        Behind it a consumer stays open only where all that it can bring fits into the room that is left.
         Must not be cancelled in the middle of a call: aiormq then closes the channel, and all that is in hand with it.
         Raises LinkBroken; what was in hand then goes back to the queues.
         """
         self._turn = turn
         # Whoever was first is last now, so that a queue that is always full does not starve the others.
         self._queues = self._queues[1:] + self._queues[:1]
-        if turn.free <= FETCHED_PER_QUEUE * len(self._queues):
+        if self._is_unfit(turn):
+            await self._stop_consuming()
+        if not self._inbox and not self._consumers and turn.free <= FETCHED_PER_QUEUE * len(self._queues):
             await self._fetch(turn)
-        if not turn.inbox and not turn.is_over:
+        if not self._inbox and not turn.is_over:
             await self._consume(turn)
-        await self.give_back(turn.inbox[turn.free :])
-        return turn.inbox[: turn.free]
+        is_one_deaf = len(self._consumers) < len(self._queues)
+        if turn.is_over or is_one_deaf or self._room > turn.free - len(self._inbox):
+            await self._stop_consuming()
+        taken, self._inbox = self._inbox, []
+        self._is_filled = len(taken) >= min(turn.free, self._room or turn.free)
+        await self.give_back(taken[turn.free :])
+        self._handed_over = taken[: turn.free]
+        return self._handed_over
 
     async def give_back(self, messages: Sequence[Received]) -> None:
         """Return messages to their queues, for other workers to have."""
@@ -106,22 +124,24 @@ class Ear:
         """Close the channel; what was not acknowledged goes back to the queues."""
         await close_channel(self._channel)
 
+    def _is_unfit(self, turn: Turn) -> bool:
+        """True where the open consumers may bring too many, or far fewer than would fit, or wait to be acknowledged."""
+        is_narrow = 2 * self._room <= self._room_for(turn.free)
+        return self._room > turn.free or is_narrow or not all(one.message.processed for one in self._handed_over)
+
     async def _fetch(self, turn: Turn) -> None:
         filled = list(self._queues)
-        while filled and len(turn.inbox) < turn.free and not turn.is_over:
+        while filled and len(self._inbox) < turn.free and not turn.is_over:
             name, queue = filled.pop(0)
             message = await answer(queue.get(fail=False, timeout=None))
             if message is not None:
-                turn.put(Received(name, message))
+                self._inbox.append(Received(name, message))
                 filled.append((name, queue))
 
     async def _consume(self, turn: Turn) -> None:
-        consumers: list[tuple[AbstractQueue, str]] = []
-        for (name, queue), prefetch in zip(self._queues, shares(turn.free, len(self._queues)), strict=True):
-            if len(turn.inbox) >= turn.free or turn.is_over:
-                break
-            await self._limit(prefetch)
-            consumers.append((queue, await answer(queue.consume(_into(turn, name)))))
+        """Wait for a message over consumers that are open, or else are opened now."""
+        if not self._consumers:
+            await self._start_consuming(turn)
         try:
             async with asyncio.timeout(turn.patience_seconds):
                 await turn.wake.wait()
@@ -129,15 +149,39 @@ class Ear:
             # The channel too: one that had a consumer on a deleted queue answers no other consume on that name.
             self._is_spent = True
             turn.end()
+
+    async def _start_consuming(self, turn: Turn) -> None:
+        parts = shares(self._room_for(turn.free), len(self._queues))
+        for (name, queue), prefetch in zip(self._queues, parts, strict=True):
+            if len(self._inbox) >= turn.free or turn.is_over:
+                break
+            await self._limit(prefetch)
+            self._consumers.append((queue, await answer(queue.consume(self._into_inbox(name)))))
+            self._room += prefetch
+
+    def _room_for(self, free: int) -> int:
+        """Return how many messages consumers opened now may bring at once, of `free` that would fit."""
+        return free if self._is_filled or free < HALVED_FROM else free // 2
+
+    async def _stop_consuming(self) -> None:
         # The answer to a cancel is the last word of a consumer: after it nothing more is under way to us.
-        for queue, tag in consumers:
+        for queue, tag in self._consumers:
             await answer(queue.cancel(tag))
+        self._consumers, self._room = [], 0
 
     async def _limit(self, prefetch: int) -> None:
         """Set how many messages a consumer opened from now on may hold."""
         if prefetch != self._prefetch:
             await answer(self._channel.set_qos(prefetch))
             self._prefetch = prefetch
+
+    def _into_inbox(self, queue: str) -> Callable[[AbstractIncomingMessage], Any]:
+        async def take(message: AbstractIncomingMessage) -> None:
+            self._inbox.append(Received(queue, message))
+            if self._turn is not None:
+                self._turn.wake.set()
+
+        return take
 
     async def _on_consumer_lost(self, frame: Any) -> None:
         self._is_spent = True
@@ -149,16 +193,3 @@ class Ear:
     def _end_turn(self) -> None:
         if self._turn is not None:
             self._turn.end()
-
-
-def shares(free: int, queues: int) -> list[int]:
-    """Divide `free` slots among `queues`, at least one each; with fewer slots than queues the surplus is given back."""
-    least, more = divmod(free, queues)
-    return [max(1, least + (index < more)) for index in range(queues)]
-
-
-def _into(turn: Turn, queue: str) -> Callable[[AbstractIncomingMessage], Any]:
-    async def take(message: AbstractIncomingMessage) -> None:
-        turn.put(Received(queue, message))
-
-    return take

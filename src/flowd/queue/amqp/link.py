@@ -1,11 +1,10 @@
-"""Link: keeps one connection to the broker alive, trying its hosts in turn.
+"""Link: keeps one connection to the broker alive, over whichever of its hosts answers.
 
 aio-pika's own connect_robust can lose a consumer without a word and let a publish wait for ever while it reconnects;
 here a lost connection is simply over, and who needs one asks for the next.
 """
 
 import asyncio
-import itertools
 import random
 import time
 
@@ -14,13 +13,17 @@ from aiormq.exceptions import AuthenticationError, ProbableAuthenticationError
 
 from flowd.domain.errors import QueueUnavailable
 from flowd.queue.amqp.connection import BrokerConnection, LinkBroken, VhostRefused, answer
+from flowd.queue.amqp.hosts import Hosts
 from flowd.queue.broker_url import BrokerUrl
 
 CONNECT_SECONDS = 5.0
+CONNECT_SECONDS_PER_HOST = 2.0
+"""Where there is another host to try: a silent one must not use up the time that a publish has."""
+
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 STEADY_SECONDS = 5.0
-"""A connection that lived this long was a good one: the next attempt is the first again."""
+"""A connection that lived this long was a good one: the next attempt is the first again, and is made at once."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +34,7 @@ class Link:
     def __init__(self, url: BrokerUrl, *, name: str) -> None:
         self._url = url
         self._name = name
-        self._hosts = itertools.cycle(url.attempts)
+        self._hosts = Hosts(url.attempts)
         self._changed = asyncio.Event()
         self._current: BrokerConnection | None = None
         self._refusal: str | None = None
@@ -72,29 +75,34 @@ class Link:
             if connection is not None:
                 since = time.monotonic()
                 await self._hold(connection)
-                attempt = 0 if time.monotonic() - since > STEADY_SECONDS else attempt
+                if time.monotonic() - since > STEADY_SECONDS:
+                    attempt = 0
+                    continue
             await asyncio.sleep(_pause_seconds(attempt))
             attempt += 1
 
     async def _hold(self, connection: BrokerConnection) -> None:
         self._become(connection, refusal=None)
-        log.info("queue connected", broker=str(self._url), link=self._name)
+        log.info("queue connected", broker=str(self._url), host=connection.host, link=self._name)
         try:
             await connection.lost()
+            self._hosts.failed(connection.attempt)
             self._last_failure = "the connection was lost"
-            log.warning("queue connection lost", broker=str(self._url), link=self._name)
+            log.warning("queue connection lost", broker=str(self._url), host=connection.host, link=self._name)
         finally:
             self._become(None, refusal=None)
             await connection.shut()
 
     async def _connect_to_one_host(self) -> BrokerConnection | None:
         refusal: str | None = None
-        for _ in self._url.attempts:
-            connection = BrokerConnection(next(self._hosts), name=self._name)
+        seconds = CONNECT_SECONDS if len(self._hosts) == 1 else CONNECT_SECONDS_PER_HOST
+        for url in self._hosts:
+            connection = BrokerConnection(url, name=self._name)
             try:
-                await answer(connection.connect(), CONNECT_SECONDS)
+                await answer(connection.connect(), seconds)
             except LinkBroken as exc:
-                self._last_failure = str(exc)
+                self._hosts.failed(url)
+                self._last_failure = f"{connection.host}: {exc}"
                 refusal = str(exc) if _is_refusal(exc.__cause__) else refusal
                 await connection.shut()
             except BaseException:

@@ -44,23 +44,31 @@ class Publisher:
     async def publish(self, letters: Sequence[Letter]) -> list[bool]:
         """Say of each letter, in order, whether the broker has it safe; False for all that is not sure in time."""
         confirmed = [False] * len(letters)
-        connection: BrokerConnection | None = None
+        used: list[BrokerConnection] = []
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                connection = await self._link.connection()
-                await connection.unblocked()
-                await self._deliver(connection, letters, confirmed)
+                try:
+                    await self._deliver(used, letters, confirmed)
+                except LinkBroken as exc:
+                    # Whatever the broken one has taken without a word is sent again; twice does no harm.
+                    log.info("publishing over another connection", missing=confirmed.count(False), reason=str(exc))
+                    await self._deliver(used, letters, confirmed)
         except TimeoutError:
-            why = "no confirmation in time" if connection else self._link.last_failure
+            why = "no confirmation in time" if used else self._link.last_failure
             log.warning("messages not confirmed", missing=confirmed.count(False), reason=why)
-            await self._link.suspect(connection)
+            await self._link.suspect(used[-1] if used else None)
         except Unavailable as exc:
             log.warning("messages not confirmed", missing=confirmed.count(False), reason=str(exc))
         return confirmed
 
-    async def _deliver(self, connection: BrokerConnection, letters: Sequence[Letter], confirmed: list[bool]) -> None:
-        for start in range(0, len(letters), WINDOW):
-            window = range(start, min(start + WINDOW, len(letters)))
+    async def _deliver(self, used: list[BrokerConnection], letters: Sequence[Letter], confirmed: list[bool]) -> None:
+        """Send what is not confirmed yet over the connection of this moment, which is added to `used`."""
+        connection = await self._link.connection()
+        used.append(connection)
+        await connection.unblocked()
+        missing = [index for index, is_safe in enumerate(confirmed) if not is_safe]
+        for start in range(0, len(missing), WINDOW):
+            window = missing[start : start + WINDOW]
             refused = await self._send(connection, letters, window, confirmed)
             if refused:
                 # No such queue; or one that another node is making this moment, which the broker answers with a nack.

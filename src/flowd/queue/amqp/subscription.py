@@ -63,7 +63,7 @@ class AmqpSubscription(Subscription):
             self._ear = await Ear.open(connection, self._topology, self._queues)
         return self._ear
 
-    async def _collect(self, ear: Ear, free: int) -> list[Received]:
+    async def _collect(self, ear: Ear, free: int) -> Sequence[Received]:
         turn = Turn(free, self._recheck_seconds)
         return await finish_despite_cancel(ear.collect(turn), hurry=turn.end, undo=ear.give_back)
 

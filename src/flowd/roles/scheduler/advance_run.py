@@ -9,9 +9,9 @@ from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent, outcome_of
 from flowd.domain.graph import Graph
 from flowd.domain.ids import InstanceKey, RunKey, TaskId
-from flowd.domain.run_plan import News, Standing, Step, Tally, downstream_of, step
+from flowd.domain.run_plan import News, Standing, Step, Tally, downstream_of, setups_of, step
 from flowd.domain.states import RunState, TaskState
-from flowd.domain.task_events import Cleared, Decided, RunStopped, TaskEvent
+from flowd.domain.task_events import Cleared, CompletedWithoutWork, Decided, RunStopped, TaskEvent
 from flowd.domain.task_instance import TaskInstance
 
 PAST_SETTLED = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
@@ -39,6 +39,19 @@ class _Progress:
         state = TaskState.SCHEDULED if task_id in self.events else row.instance.state
         return Standing(task_id=task_id, state=state, tally=self.tallies.get(task_id, row.tally))
 
+    def setup_states(self, task_ids: Iterable[TaskId]) -> dict[TaskId, TaskState]:
+        """Return the states of the setups that these tasks wait for, after what has been decided so far."""
+        states: dict[TaskId, TaskState] = {}
+        for setup in setups_of(self.graph, task_ids):
+            match self.events.get(setup):
+                case Decided(outcome):
+                    states[setup] = outcome
+                case CompletedWithoutWork():
+                    states[setup] = TaskState.SUCCESS
+                case _:
+                    states[setup] = self.rows[setup].instance.state
+        return states
+
     def take(self, decided: Step) -> None:
         """Note what a step decided; what it ended is the news of the next."""
         self.tallies.update(decided.tallies)
@@ -56,6 +69,7 @@ class Advance:
         self.ended: list[tuple[DagRun, RunEvent]] = []
         self.woken: set[RunKey] = set()
         self.changed = False
+        self.has_asset_news = False
 
     def runs(self) -> list[DagRun]:
         """Return the runs as they are now, with their counters."""
@@ -81,12 +95,16 @@ class Advance:
             progress = self._runs[instance.run]
             progress.told.append(instance.key)
             if instance.task_id in progress.graph.tasks:
+                self.has_asset_news |= bool(progress.graph.tasks[instance.task_id].outlets)
                 progress.news.append(News(task_id=instance.task_id, outcome=instance.state, skips=instance.skips))
         newly_ended = {key: len(progress.told) + len(progress.events) for key, progress in self._runs.items()}
         while pending := [one for one in self._runs.values() if one.news or one.revisit]:
-            await self._load({one.run.key: [*downstream_of(one.graph, one.news), *one.revisit] for one in pending})
+            by_run = {one.run.key: [*downstream_of(one.graph, one.news), *one.revisit] for one in pending}
+            await self._load(
+                {key: [*task_ids, *setups_of(self._runs[key].graph, task_ids)] for key, task_ids in by_run.items()}
+            )
             for progress in pending:
-                touched = {*downstream_of(progress.graph, progress.news), *progress.revisit}
+                touched = set(by_run[progress.run.key])
                 progress.take(
                     step(
                         progress.graph,
@@ -95,6 +113,7 @@ class Advance:
                         held=progress.held,
                         revisit=progress.revisit,
                         decided_against=progress.decided_against,
+                        setup_states=progress.setup_states(touched),
                     )
                 )
                 progress.revisit = ()
@@ -130,8 +149,7 @@ class Advance:
                 raise answer
             if answer.needs_propagation:
                 told.append(answer.key)
-        await advance.settle(self._tx, tallies)
-        await advance.mark_told(self._tx, told)
+        await advance.settle(self._tx, tallies, told)
         self.changed = self.changed or bool(changes or told)
         await self._wake_successors(newly_ended)
 
@@ -173,7 +191,7 @@ class Advance:
 
     async def _look_at_the_past(self, progress: _Progress) -> None:
         """Find out which tasks that depend on their past must wait: all, where the run before has not begun."""
-        depending = [task.task_id for task in progress.graph.tasks.values() if task.depends_on_past]
+        depending = progress.graph.depending_on_past
         before = await advance.previous_run(self._tx, progress.run) if depending else None
         if before is not None:
             has_begun = (await read.run(self._tx, before)).state is not RunState.QUEUED
@@ -187,7 +205,7 @@ class Advance:
     async def _wake_successors(self, newly_ended: Mapping[RunKey, int]) -> None:
         """Ring the run after each of these where a task ended that it may depend on."""
         for progress in self._runs.values():
-            if newly_ended[progress.run.key] and any(task.depends_on_past for task in progress.graph.tasks.values()):
+            if newly_ended[progress.run.key] and progress.graph.depending_on_past:
                 after = await advance.next_run(self._tx, progress.run)
                 if after is not None:
                     self.woken.add(after)

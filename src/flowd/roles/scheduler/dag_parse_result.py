@@ -23,6 +23,15 @@ _NO_RESULT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParseNote:
+    """A warning, the line it is about (0 where that is unknown), and whether a task will fail for it."""
+
+    text: str
+    line: int
+    is_stub: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedFile:
     """The DAGs of a file and, where something is wrong, an error that a person can act on.
 
@@ -32,6 +41,7 @@ class ParsedFile:
     dags: tuple[DagSpec, ...] = ()
     refused: tuple[DagId, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[ParseNote, ...] = ()
     error: str | None = None
     is_broken: bool = False
     seconds: float = 0.0
@@ -89,6 +99,10 @@ def _read(file: str, result: Mapping[str, Any], seconds: float) -> ParsedFile:
         dags=tuple(dags),
         refused=tuple(refused),
         warnings=tuple(str(text) for text in result.get("warnings", ())),
+        notes=tuple(
+            ParseNote(text=str(one["text"]), line=int(one["line"]), is_stub=bool(one["is_stub"]))
+            for one in result.get("notes", ())
+        ),
         error=_shortened("\n\n".join(errors)) if errors else None,
         seconds=seconds,
     )
@@ -116,6 +130,7 @@ def _with_late_end(file: str, parsed: ParsedFile, bounds: ParseBounds) -> Parsed
         dags=parsed.dags,
         refused=parsed.refused,
         warnings=(*parsed.warnings, warning),
+        notes=(*parsed.notes, ParseNote(text=warning, line=0, is_stub=False)),
         error=parsed.error,
         seconds=parsed.seconds,
     )

@@ -7,7 +7,7 @@ it go, and at the start of one that does not have it.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -35,6 +35,12 @@ FOLDER = "."
 
 COMMIT_SECONDS = 0.5
 """While files are parsed, those that are done are written so often: a slow file keeps no other waiting."""
+
+WATCH_STEP_MS = 250
+"""How long the folder must be still before a change of it is looked at; the watcher also wakes up so often."""
+
+WATCH_DEBOUNCE_MS = 1000
+"""And how long it may be restless at most."""
 
 REFRESH = timedelta(minutes=5)
 """A file is parsed again after this time: what it defines may hang on variables, dates and services, too."""
@@ -104,7 +110,9 @@ class DagSync:
         """Ring the loop at every change of the folder; where it cannot be watched, the interval has to do."""
         while True:
             try:
-                async for _ in awatch(self._folder.folder, watch_filter=DefaultFilter(), debounce=400, step=50):
+                async for _ in awatch(
+                    self._folder.folder, watch_filter=DefaultFilter(), debounce=WATCH_DEBOUNCE_MS, step=WATCH_STEP_MS
+                ):
                     self.loop.bell.ring()
             except (OSError, RuntimeError) as error:
                 log.info("the DAG folder is not watched", folder=self._folder.folder, reason=str(error))
@@ -202,12 +210,15 @@ class DagSync:
         try:
             async with asyncio.TaskGroup() as tasks:
                 parsing = tasks.create_task(self._parser.parse(self._folder.folder, order, self._take))
-                while not parsing.done():
+                is_done = False
+                while not is_done:
                     await asyncio.wait([parsing], timeout=COMMIT_SECONDS)
                     if await self._has_changed(snapshot):
                         parsing.cancel()
                         return False
-                    if parsing.done() or self._seen.has_news:
+                    # Asked before the write: what is parsed while that is under way needs another.
+                    is_done = parsing.done()
+                    if is_done or self._seen.has_news:
                         await self._write(bundle)
         except ExceptionGroup as group:
             # One thing failed, and the loop wants to know which.
@@ -239,11 +250,14 @@ class DagSync:
 
     async def _write_once(self, bundle: BundleHash) -> None:
         seen = self._seen
-        files = {path: None for path in seen.stale} | {path: state.parsed for path, state in seen.states.items()}
+        # Frozen before anything is awaited: what is parsed meanwhile is news for the next write.
+        seen.has_news = False
+        stale, states = set(seen.stale), dict(seen.states)
+        files = {path: None for path in stale} | {path: state.parsed for path, state in states.items()}
         async with self._metastore.transaction() as tx:
             known = await dags.known(tx)
             decided = plan(files, known, seen.gone)
-            news = self._news(decided)
+            news = self._news(decided, stale, states)
             fresh = [
                 dags.FreshDag(spec=dag, warnings=parsed.warnings, parse_seconds=parsed.seconds)
                 for path, (file_plan, parsed) in news.items()
@@ -253,11 +267,11 @@ class DagSync:
             unchanged = {
                 dag_id
                 for path, file_plan in decided.files.items()
-                if path not in news and path not in seen.stale
+                if path not in news and path not in stale
                 for dag_id in file_plan.owned
             }
             # A file that waits to be parsed may hold a DAG that another one lost.
-            inactive = () if seen.stale else decided.inactive
+            inactive = () if stale else decided.inactive
             now = await tx.now()
             await dags.lock(tx, {*(one.spec.dag_id for one in fresh), *unchanged, *inactive})
             await dags.save(tx, fresh, bundle=bundle, paused_at_creation=self._paused_at_creation, now=now)
@@ -266,19 +280,19 @@ class DagSync:
             errors = {path: file_plan.error for path, (file_plan, _) in news.items() if file_plan.error}
             await import_errors.replace(tx, {*news, *seen.gone, FOLDER}, errors, now)
         seen.written |= news
-        seen.has_news = False
         if news or inactive:
             self._changed.ring()
             log.info("DAGs written", dags=len(fresh), inactive=len(inactive), errors=len(errors))
 
-    def _news(self, decided: Plan) -> dict[str, tuple[FilePlan, ParsedFile]]:
+    def _news(
+        self, decided: Plan, stale: Set[str], states: Mapping[str, _FileState]
+    ) -> dict[str, tuple[FilePlan, ParsedFile]]:
         """What is not written as it is now, of files that do not wait to be parsed."""
-        seen = self._seen
         news: dict[str, tuple[FilePlan, ParsedFile]] = {}
         for path, file_plan in decided.files.items():
-            parsed = seen.states[path].parsed
-            done = seen.written.get(path)
-            if path not in seen.stale and (done is None or done[0] != file_plan or done[1] is not parsed):
+            parsed = states[path].parsed
+            done = self._seen.written.get(path)
+            if path not in stale and (done is None or done[0] != file_plan or done[1] is not parsed):
                 news[path] = (file_plan, parsed)
         return news
 

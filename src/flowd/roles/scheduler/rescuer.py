@@ -48,7 +48,7 @@ class Rescuer:
     async def step(self) -> bool:
         """Look at the expired leases and take those that nothing speaks for any more."""
         try:
-            async with self._metastore.reading() as tx:
+            async with self._metastore.glance() as tx:
                 expired = await lease.expired(tx, limit=_MOST)
         except Unavailable:
             self._watch.unreachable()
@@ -59,7 +59,7 @@ class Rescuer:
         return False
 
     async def _give_up(self, silent: Sequence[ExpiredLease]) -> None:
-        async with self._metastore.transaction() as tx:
+        async with self._metastore.transaction(is_brief=True) as tx:
             lost = await self._lose(tx, silent)
         for instance in lost:
             log.warning("lease expired", task=instance.label, worker=instance.worker, state=instance.state.value)

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
+from flowd.db import pausing
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import advance, callbacks, create, read, write
 from flowd.db.metastore import Metastore
@@ -35,7 +36,8 @@ class RunAdvancer:
     """Moves runs forward when they are rung, and looks for forgotten ones at every interval.
 
     Any number may work at once: each takes the runs that no other holds. `scheduled` is rung when tasks may be ready,
-    `ended` when a run has ended, `callbacks_due` when one wants its DAG to be told.
+    `ended` when a run has ended, `callbacks_due` when one wants its DAG to be told, `asset_news` when a task with
+    outlets has ended.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class RunAdvancer:
         scheduled: Bell,
         ended: Bell,
         callbacks_due: Bell,
+        asset_news: Bell,
     ) -> None:
         self.loop = Loop("RunAdvancer", self.step, interval)
         self._scheduled = scheduled
         self._ended = ended
         self._callbacks_due = callbacks_due
+        self._asset_news = asset_news
         self._metastore = metastore
         self._graphs = graphs
         self._interval = interval
@@ -77,7 +81,10 @@ class RunAdvancer:
         rung, self._rung = self._rung, {}
         now = asyncio.get_running_loop().time()
         # However many rings there are: no ring tells of a time limit, or of a run that may begin since another ended.
-        found = await self._forgotten() if not rung or now >= self._look_at else []
+        is_looking = not rung or now >= self._look_at
+        found = await self._forgotten() if is_looking else []
+        if is_looking:
+            self._look_at = now + self._interval.total_seconds()
         keys = list(dict.fromkeys([*found, *rung]))
         if not keys:
             return False
@@ -86,8 +93,8 @@ class RunAdvancer:
         advanced = any(await one_by_one_in_trouble("RunAdvancer", batch, self.advance, names=lambda run: {"run": run}))
         # What was rung is dealt with; what was found by looking may be only the first of it.
         is_more_to_find = bool(found) and advanced
-        if found or not rung:
-            self._look_at = now if is_more_to_find else now + self._interval.total_seconds()
+        if is_more_to_find:
+            self._look_at = now
         # Even where nothing follows from what ended: it has freed a slot for the next waiter.
         self._scheduled.ring()
         if rest or is_more_to_find:
@@ -96,12 +103,11 @@ class RunAdvancer:
 
     async def advance(self, keys: Sequence[RunKey]) -> bool:
         """Advance these runs in one transaction, less those another scheduler holds; True where anything changed."""
-        async with self._metastore.transaction() as tx:
-            runs = await read.runs(tx, keys, skip_locked=True)
+        async with self._metastore.transaction(is_brief=True) as tx:
+            runs, now = await read.free_runs(tx, keys)
             self._try_again(keys, {run.key for run in runs})
             live = [run for run in runs if not run.state.is_finished]
             graphs = await self._graphs.get(tx, {run.dag_version for run in live})
-            now = await tx.now()
             started = await self._start(tx, [run for run in live if run.state is RunState.QUEUED], graphs, now)
             running = started + [run for run in live if run.state is RunState.RUNNING]
             work = Advance(tx, now, {run.key: (run, graphs[run.dag_version]) for run in running})
@@ -114,12 +120,35 @@ class RunAdvancer:
             await callbacks.want_callback(tx, telling)
         for run, event in work.ended:
             log.info("run ended", dag=run.dag_id, run=run.run_id, state=run.state.value, cause=event.value)
+        await self._pause_failing(work.ended, graphs)
         self.ring(work.woken)
         if work.ended:
+            # The next run of the DAG may begin now, and no ring tells of it.
+            self._look_at = 0.0
+            self.loop.bell.ring()
             self._ended.ring()
         if telling:
             self._callbacks_due.ring()
+        if work.has_asset_news:
+            self._asset_news.ring()
         return bool(work.changed or started)
+
+    async def _pause_failing(self, ended: Sequence[tuple[DagRun, RunEvent]], graphs: Mapping[int, Graph]) -> None:
+        """Pause the DAGs that have had as many failed runs in a row as they allow.
+
+        In a transaction of its own: a DAG is locked before task instances, and the advance holds some. Where a crash
+        keeps it from happening, the next run that fails makes up for it.
+        """
+        limits = {
+            run.dag_id: limit
+            for run, _ in ended
+            if run.state is RunState.FAILED and (limit := graphs[run.dag_version].dag.max_consecutive_failed_runs)
+        }
+        for dag_id, limit in sorted(limits.items()):
+            async with self._metastore.transaction(is_brief=True) as tx:
+                is_paused = await pausing.pause_after_failures(tx, dag_id, limit)
+            if is_paused:
+                log.warning("dag paused", dag=dag_id, reason=f"its latest {limit} runs have all failed")
 
     def _try_again(self, wanted: Sequence[RunKey], got: Collection[RunKey]) -> None:
         """Keep the runs that another scheduler holds: it may have looked for news before this news was there."""
@@ -131,7 +160,7 @@ class RunAdvancer:
                 self._rung[key] = None
 
     async def _forgotten(self) -> list[RunKey]:
-        async with self._metastore.reading() as tx:
+        async with self._metastore.glance() as tx:
             keys = await advance.runs_with_ended(tx, limit=MOST_RUNS)
             keys |= await self._flagged(tx)
             keys |= await advance.runs_past_timeout(tx)
@@ -184,6 +213,8 @@ class RunAdvancer:
 
 async def _settle_ended(tx: Transaction, over: Sequence[DagRun]) -> list[DagRun]:
     """Return runs that have ended with what ended later (a mark, a late kill) counted: it has nobody left to tell."""
+    if not over:
+        return []
     late = await advance.ended_instances(tx, [run.key for run in over])
     await advance.mark_told(tx, [instance.key for instance in late])
     counts = Counter(instance.run for instance in late)

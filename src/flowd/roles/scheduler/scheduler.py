@@ -8,7 +8,9 @@ from datetime import timedelta
 from flowd.actions.backends import Backends
 from flowd.domain.lease import LeaseWatch
 from flowd.roles.loop import Bell, Loop
+from flowd.roles.scheduler.asset_run_creator import AssetRunCreator
 from flowd.roles.scheduler.dag_sync import DagSync
+from flowd.roles.scheduler.dispatch_recorder import DispatchRecorder
 from flowd.roles.scheduler.dispatcher import Dispatcher
 from flowd.roles.scheduler.pruner import Pruner
 from flowd.roles.scheduler.redeliverer import Redeliverer
@@ -39,25 +41,35 @@ class Scheduler:
     ) -> None:
         metastore, graphs, queue = backends.metastore, backends.graphs, backends.queue
         scheduled = Bell()
-        ended, callbacks_due = Bell(), Bell()
+        ended, callbacks_due, asset_news = Bell(), Bell(), Bell()
         self.advancer = RunAdvancer(
-            metastore, graphs, plan.poll_interval, scheduled=scheduled, ended=ended, callbacks_due=callbacks_due
+            metastore,
+            graphs,
+            plan.poll_interval,
+            scheduled=scheduled,
+            ended=ended,
+            callbacks_due=callbacks_due,
+            asset_news=asset_news,
         )
         self.creator = RunCreator(
             metastore, graphs, plan.poll_interval, catchup_limit=plan.catchup_limit, advancer=self.advancer, ended=ended
         )
         self.dag_sync = make_dag_sync(self.creator.loop.bell)
+        recorder = DispatchRecorder(metastore, plan.poll_interval)
         watch = LeaseWatch(patience=plan.heartbeat * 2, health=plan.lease)
         agents: list[Loop] = [
             self.creator.loop,
             self.advancer.loop,
-            Dispatcher(metastore, graphs, queue, plan.poll_interval, scheduled=scheduled).loop,
+            Dispatcher(metastore, graphs, queue, plan.poll_interval, scheduled=scheduled, confirmed=recorder.note).loop,
             WaitEnder(metastore, plan.poll_interval, scheduled=scheduled, news=self.advancer.ring).loop,
             Rescuer(metastore, graphs, backends.clock, watch, plan.rescue_interval, news=self.advancer.ring).loop,
         ]
+        agents.append(
+            AssetRunCreator(metastore, graphs, plan.poll_interval, advancer=self.advancer, news=asset_news).loop
+        )
         agents.append(RunCallbacks(metastore, graphs, desk, plan.poll_interval, due=callbacks_due).loop)
         if not queue.is_ledger:
-            agents.append(Redeliverer(metastore, graphs, queue, plan.poll_interval).loop)
+            agents += [recorder.loop, Redeliverer(metastore, graphs, queue, plan.poll_interval).loop]
         self._agents = agents
         self._pruner = Pruner(metastore, plan.retention)
         self._queue = queue

@@ -33,11 +33,11 @@ class WaitEnder:
 
     async def step(self) -> bool | timedelta:
         """End the waits that are over; answer how long none will be, True where that is not yet known."""
-        async with self._metastore.reading() as tx:
+        async with self._metastore.glance() as tx:
             moment, now = await waiting.next_moment(tx), await tx.now()
             restarting = await restart.restarting_over(tx, limit=_MOST)
         if restarting:
-            async with self._metastore.transaction() as tx:
+            async with self._metastore.transaction(is_brief=True) as tx:
                 runs = await restart.release(tx, restarting)
             self._news(runs)
             if runs:
@@ -49,7 +49,7 @@ class WaitEnder:
         return await self._end_waits(now)
 
     async def _end_waits(self, now: datetime) -> bool:
-        async with self._metastore.transaction() as tx:
+        async with self._metastore.transaction(is_brief=True) as tx:
             due = await waiting.due(tx, limit=_MOST)
             await write.apply(tx, [(instance, Scheduled()) for instance in due], now)
         self._scheduled.ring()

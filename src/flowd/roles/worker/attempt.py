@@ -19,6 +19,7 @@ from flowd.clock import Clock
 from flowd.domain.assignment import assignment_to_json
 from flowd.domain.errors import NotFound, Unavailable
 from flowd.domain.ids import InstanceKey
+from flowd.domain.task_events import Succeeded
 from flowd.domain.task_spec import StartMethod
 from flowd.domain.work import BashWork
 from flowd.logs.paths import log_path
@@ -35,6 +36,9 @@ from flowd.roles.worker.verdict import judge
 log = structlog.get_logger(__name__)
 
 ENTRY = "flowd.child.run_task"
+
+KEEPER_KILLED = "log truncated: flowd's keeper was killed, and with it what the task wrote last"
+"""The last line of a try's log whose output had nobody left to carry it there."""
 
 MOST_DISK_ERRORS = 5
 """After so many failed writes, some seconds apart, a try is given to whoever has room for its bundle."""
@@ -82,6 +86,9 @@ class Attempt:
 
     def lose(self) -> None:
         """Kill the try at once and report nothing: its token is no longer the current one."""
+        if self._is_over:
+            # Its processes are gone, and its report is on the way or written already: what the ledger answers counts.
+            return
         self._is_lost = True
         log.warning("lease lost", task=self.claimed.assignment.label)
         self._kill("the lease was lost", immediately=True)
@@ -117,11 +124,12 @@ class Attempt:
         while self._is_wanted:
             try:
                 root = await self._bundle(held)
+                backoff.reset()
                 break
             except (BadBundle, NotFound) as error:
                 return Ended(by=EndedBy.NOT_STARTED, error=str(error))
             except Unavailable as error:
-                log.warning("waiting for a backend", agent="Attempt", task=self._label, error=str(error))
+                backoff.tell("Attempt", error, task=self._label)
             except OSError as error:
                 log.warning("bundle not written", task=self._label, error=str(error))
                 disk_errors += 1
@@ -140,7 +148,6 @@ class Attempt:
             self._tree = await keeper.start(launch, requests.answer)
             if not self._is_wanted:
                 self._tree.kill("it was no longer wanted when it started", immediately=self._is_lost)
-            log.debug("task started", task=assignment.label, pid=self._tree.pid)
             ended = await self._tree.wait()
             self._is_over = True
         except (FrameTooLong, TypeError) as error:
@@ -149,6 +156,7 @@ class Attempt:
         except KeeperDied as death:
             # Scripts outlive a keeper that was killed. Whatever is not found here must be dead when the lease is over.
             await asyncio.to_thread(kill_marked, {self.claimed.token})
+            await asyncio.to_thread(self._append_to_log, KEEPER_KILLED)
             log.error("keeper died; the lease must run out", task=assignment.label, error=str(death))
             return None
         if ended.by is EndedBy.NOT_STARTED and launch.fence_at_ns is not None:
@@ -184,13 +192,15 @@ class Attempt:
         verdict = judge(
             assignment, self.claimed.token, ended, is_interrupted=self._is_interrupted, now=self._bench.clock.now()
         )
-        log.info(
-            "task ended",
-            task=assignment.label,
-            cause=verdict.event.cause,
-            seconds_of_cpu=round(ended.cpu_seconds, 3),
-            **({"error": verdict.measured.error} if verdict.measured.error else {}),
-        )
+        # A success is in the ledger, and a line for each would be a tenth of what a short task costs its node.
+        if not isinstance(verdict.event, Succeeded):
+            log.info(
+                "task ended",
+                task=assignment.label,
+                cause=verdict.event.cause,
+                seconds_of_cpu=round(ended.cpu_seconds, 3),
+                **({"error": verdict.measured.error} if verdict.measured.error else {}),
+            )
         if verdict.measured.error is not None:
             await asyncio.to_thread(self._append_to_log, verdict.measured.error)
         return await self._bench.reporter.report(
@@ -200,6 +210,7 @@ class Attempt:
                 event=verdict.event,
                 measured=verdict.measured,
                 returned=verdict.returned,
+                asset_news=verdict.asset_news,
             )
         )
 

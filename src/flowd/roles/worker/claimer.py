@@ -44,10 +44,10 @@ class Claimer:
         is asked. Two messages may name one instance: each speaks for its own try alone.
         """
         fence_at_ns = self._fence_at_ns()
-        async with self._metastore.transaction() as tx:
+        async with self._metastore.transaction(is_brief=True) as tx:
             won = await claims.claim(tx, bids, self._worker, self._lease)
             instances = [one for one in won if one is not None]
-            await xcoms.forget(tx, [one.key for one in instances if one.try_number > 1])
+            await xcoms.forget(tx, [one.key for one in instances if one.try_number > 1 and not one.leg])
             unknown = [one for one in instances if _token(one) not in known]
             read_now = await assignments(tx, self._graphs, unknown) if unknown else []
         given = {**known, **{_token(one): assignment for one, assignment in zip(unknown, read_now, strict=True)}}
@@ -67,11 +67,11 @@ class Claimer:
         fence_at_ns = self._fence_at_ns()
         tokens = [*unanswered, *(new_token() for _ in range(limit - len(unanswered)))]
         self._unanswered = tokens
-        async with self._metastore.transaction() as tx:
+        async with self._metastore.transaction(is_brief=True) as tx:
             won = await claims.claim_again(tx, unanswered, self._worker, self._lease) if unanswered else []
             unused = [token for token in tokens if token not in {one.token for one in won}][: max(0, limit - len(won))]
             won += await claims.claim_next(tx, queues, unused, self._worker, self._lease)
-            await xcoms.forget(tx, [one.key for one in won if one.try_number > 1])
+            await xcoms.forget(tx, [one.key for one in won if one.try_number > 1 and not one.leg])
             given = await assignments(tx, self._graphs, won) if won else []
         self._unanswered = []
         return [
@@ -83,7 +83,7 @@ class Claimer:
         """Let the ledger have back claims that were never started; no retry is used."""
         if not claimed:
             return
-        async with self._metastore.transaction() as tx:
+        async with self._metastore.transaction(is_brief=True) as tx:
             held = await read.instances(tx, [one.assignment.instance for one in claimed])
             changes = [
                 (held[one.assignment.instance], Interrupted(one.token))
@@ -94,7 +94,7 @@ class Claimer:
 
     async def _is_anything_queued(self, queues: Sequence[str]) -> bool:
         # Most looks find nothing: they must not take the write lock of an embedded database.
-        async with self._metastore.reading() as tx:
+        async with self._metastore.glance() as tx:
             return await claims.is_anything_queued(tx, queues)
 
     def _fence_at_ns(self) -> int:

@@ -55,7 +55,7 @@ class Consumer:
             try:
                 await self._consume(backoff)
             except Unavailable as error:
-                log.warning("waiting for a backend", agent="Consumer", error=str(error))
+                backoff.tell("Consumer", error)
             except Exception:
                 log.exception("consuming failed", queues=self._queues)
             task = asyncio.current_task()
@@ -66,7 +66,10 @@ class Consumer:
 
     async def _consume(self, backoff: Backoff) -> None:
         async with self._queue.subscribe(self._queues) as subscription:
-            while True:
+            size = self._slots.size
+            # A worker made smaller subscribes anew: what is under way to it was meant for the room that it had.
+            while self._slots.size >= size:
+                size = self._slots.size
                 free = await self._slots.wait_free()
                 await self._take(await patiently("Consumer", partial(subscription.receive, free)))
                 backoff.reset()
@@ -86,11 +89,12 @@ class Consumer:
     async def _claim(self, deliveries: Sequence[Delivery]) -> list[Claimed]:
         bids: dict[Bid, Delivery] = {}
         known: dict[ClaimToken, Assignment] = {}
-        for delivery in deliveries:
-            content = await self._read(delivery)
+        # At once: where junk comes by the thousand, each piece must not wait for the last one to be put aside.
+        contents = await asyncio.gather(*(self._read(delivery) for delivery in deliveries))
+        for delivery, content in zip(deliveries, contents, strict=True):
             if content is None:
                 continue
-            bid = Bid(instance=content.instance, try_number=content.try_number, token=new_token())
+            bid = Bid(instance=content.instance, try_number=content.try_number, leg=content.leg, token=new_token())
             bids[bid] = delivery
             if isinstance(content, Assignment):
                 known[bid.token] = content
@@ -107,7 +111,7 @@ class Consumer:
             try:
                 return await self._claimer.claim(bids, known)
             except Unavailable as error:
-                log.warning("waiting for a backend", agent="Consumer", error=str(error))
+                backoff.tell("Consumer", error)
                 await backoff.pause()
                 if self._stopping.is_set():
                     raise

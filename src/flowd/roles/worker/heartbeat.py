@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
 
-import structlog
-
 from flowd.db.ledger import lease
 from flowd.db.metastore import Metastore
 from flowd.domain.ids import ClaimToken, InstanceKey
 from flowd.roles.loop import Loop
 
-log = structlog.get_logger(__name__)
+AGAIN_AFTER = timedelta(seconds=1)
+"""When the next heartbeat follows one that met a row in use: a report or a scheduler holds it for a moment only."""
 
 
 class Holder(Protocol):
@@ -32,7 +31,10 @@ class Holder(Protocol):
 
 
 class Heartbeat:
-    """One statement every interval prolongs every lease; its own connection goes on during a drain."""
+    """One statement every interval prolongs every lease; its own connection goes on during a drain.
+
+    It waits for no row that another transaction holds: such a lease stands, and is prolonged a moment later.
+    """
 
     def __init__(
         self, metastore: Metastore, holders: Mapping[ClaimToken, Holder], interval: timedelta, lease_for: timedelta
@@ -42,17 +44,22 @@ class Heartbeat:
         self._holders = holders
         self._lease_for = lease_for
 
-    async def step(self) -> bool:
-        """Prolong the leases held now; an answer without a token means that it is lost."""
+    async def step(self) -> bool | timedelta:
+        """Prolong the leases held now; an answer without a token means that it is lost.
+
+        Answers when to come again where rows were in use.
+        """
         asked = dict(self._holders)
         if not asked:
             return False
         sent_at_ns = time.monotonic_ns()
-        async with self._metastore.transaction() as tx:
-            kept = await lease.prolong(tx, {holder.instance: token for token, holder in asked.items()}, self._lease_for)
+        async with self._metastore.transaction(is_brief=True) as tx:
+            heard = await lease.renew(tx, {holder.instance: token for token, holder in asked.items()}, self._lease_for)
         fence_at_ns = sent_at_ns + self._lease_for // timedelta(microseconds=1) * 1000
-        standing = {one.token: one for one in kept.values()}
+        standing = {one.token: one for one in heard.kept.values()}
         for token, holder in asked.items():
+            if token in heard.busy:
+                continue
             answer = standing.get(token)
             if answer is None:
                 # It may have been reported while the statement was under way: then it is no longer held, and no loss.
@@ -62,4 +69,4 @@ class Heartbeat:
             holder.keep_until(fence_at_ns)
             if answer.is_cancel_requested:
                 holder.cancel()
-        return False
+        return AGAIN_AFTER if heard.busy else False

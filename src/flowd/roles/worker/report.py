@@ -1,14 +1,16 @@
 """Report: how one try ended, as it is spooled and then written to the ledger."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, assert_never
 
 from flowd.db.ledger.write import Measured
+from flowd.domain.assets import AssetNews, news_from_json, news_to_json
 from flowd.domain.ids import ClaimToken, InstanceKey, TaskId
 from flowd.domain.task_events import (
     Cancelled,
+    Deferred,
     Failed,
     Interrupted,
     Lost,
@@ -18,16 +20,19 @@ from flowd.domain.task_events import (
     Succeeded,
 )
 
+_MEASURED = tuple(each.name for each in fields(Measured))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The event that ends a running try, what was measured of it, and the XComs that go with a success."""
+    """The event that ends a running try, what was measured of it, and what goes with a success: XComs, asset events."""
 
     instance: InstanceKey
     label: str
     event: ReportEvent
     measured: Measured = field(default_factory=Measured)
     returned: Mapping[str, Any] = field(default_factory=dict)
+    asset_news: tuple[AssetNews, ...] = ()
 
 
 def report_to_json(report: Report) -> dict[str, Any]:
@@ -36,8 +41,9 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "instance": report.instance,
         "label": report.label,
         "event": _event_to_json(report.event),
-        "measured": asdict(report.measured),
+        "measured": {name: getattr(report.measured, name) for name in _MEASURED},
         "returned": dict(report.returned),
+        "asset_news": [news_to_json(one) for one in report.asset_news],
     }
 
 
@@ -49,6 +55,7 @@ def report_from_json(document: Mapping[str, Any]) -> Report:
         event=_event_from_json(document["event"]),
         measured=Measured(**document["measured"]),
         returned=document["returned"],
+        asset_news=tuple(news_from_json(one) for one in document["asset_news"]),
     )
 
 
@@ -61,6 +68,8 @@ def _event_to_json(event: ReportEvent) -> dict[str, Any]:
             document |= {"retry_after": retry_after.total_seconds(), "is_retry_allowed": is_retry_allowed}
         case Rescheduled(wait=wait):
             document["wait"] = wait.total_seconds()
+        case Deferred(wait=wait):
+            document["wait"] = None if wait is None else wait.total_seconds()
         case Skipped() | Interrupted() | Cancelled():
             pass
         case Lost():
@@ -79,6 +88,9 @@ def _event_from_json(document: Mapping[str, Any]) -> ReportEvent:
             return Failed(token, timedelta(seconds=document["retry_after"]), document["is_retry_allowed"])
         case "Rescheduled":
             return Rescheduled(token, timedelta(seconds=document["wait"]))
+        case "Deferred":
+            wait = document["wait"]
+            return Deferred(token, None if wait is None else timedelta(seconds=wait))
         case "Skipped":
             return Skipped(token)
         case "Interrupted":

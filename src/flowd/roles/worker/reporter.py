@@ -7,7 +7,8 @@ from functools import partial
 
 import structlog
 
-from flowd.db import xcoms
+from flowd.db import assets, xcoms
+from flowd.db.failures import first_line
 from flowd.db.ledger import lease, read, restart, write
 from flowd.db.ledger.write import Measured
 from flowd.db.metastore import Metastore
@@ -65,7 +66,7 @@ class Reporter:
         """Say that the processes of a fenced try are dead; where the ledger holds nothing for them, nothing changes."""
 
         async def attempt() -> list[RunKey]:
-            async with self._metastore.transaction() as tx:
+            async with self._metastore.transaction(is_brief=True) as tx:
                 return await restart.release(tx, [assignment.instance], try_number=assignment.try_number)
 
         await self._queue.ring(await patiently("Reporter", attempt))
@@ -76,8 +77,8 @@ class Reporter:
             await self._write(reports, spool)
 
     async def _flush(self, reports: Sequence[Report]) -> Sequence[bool]:
-        await self._spool.append(reports)
-        return await self._write(reports, self._spool)
+        async with self._spool.keeping(reports):
+            return await self._write(reports, self._spool)
 
     async def _write(self, reports: Sequence[Report], spool: Spool) -> Sequence[bool]:
         try:
@@ -103,10 +104,9 @@ class Reporter:
             return None
 
     async def _write_once(self, reports: Sequence[Report]) -> list[RunKey | None]:
-        async with self._metastore.transaction() as tx:
-            held = await read.instances(tx, [report.instance for report in reports])
+        async with self._metastore.transaction(is_brief=True) as tx:
+            held, now = await read.hold(tx, [report.instance for report in reports])
             known = [report for report in reports if report.instance in held]
-            now = await tx.now()
             answers = await write.apply(
                 tx,
                 [(held[report.instance], report.event) for report in known],
@@ -125,6 +125,16 @@ class Reporter:
                     for report in known
                     if report.event.token in counted and isinstance(report.event, Succeeded)
                     for name, value in report.returned.items()
+                ],
+                now,
+            )
+            await assets.record(
+                tx,
+                [
+                    assets.Made(instance=report.instance, news=news)
+                    for report in known
+                    if report.event.token in counted and isinstance(report.event, Succeeded)
+                    for news in report.asset_news
                 ],
                 now,
             )
@@ -154,5 +164,7 @@ async def _written_before(
 def _unstorable(report: Report, error: Exception) -> Report:
     """Return the report that takes the place of one which the ledger cannot take."""
     event: ReportEvent = Failed(report.event.token, timedelta(0))
-    text = storable(f"its report cannot be stored: {type(error).__name__}: {error}")
-    return replace(report, event=event, measured=Measured(error=text[:_MOST_ERROR_CHARACTERS]), returned={})
+    text = storable(f"its report cannot be stored: {first_line(error)}")
+    return replace(
+        report, event=event, measured=Measured(error=text[:_MOST_ERROR_CHARACTERS]), returned={}, asset_news=()
+    )

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
@@ -13,6 +14,8 @@ from flowd.roles.worker.report import Report, report_from_json, report_to_json
 
 log = structlog.get_logger(__name__)
 
+NOT_SPOOLED = "report not spooled; it is lost if this worker dies now"
+
 SPOOL = "reports.ndjson"
 """The spool's file in the folder of its worker."""
 
@@ -20,7 +23,7 @@ SPOOL = "reports.ndjson"
 class Spool:
     """An append-only file of reports, one JSON document a line; emptied whenever the ledger has all of them.
 
-    A full disk costs the spool, never the report: `append` then logs and the report goes to the ledger alone.
+    A full disk costs the spool, never the report: that is logged then, and the report goes to the ledger alone.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,14 +48,28 @@ class Spool:
         self._pending |= {report.event.token for report in reports}
         return reports
 
-    async def append(self, reports: Sequence[Report]) -> None:
-        """Write these reports and return when the disk has them."""
+    @asynccontextmanager
+    async def keeping(self, reports: Sequence[Report]) -> AsyncIterator[None]:
+        """Write these reports, and bring them to the disk during the body; it ends when the disk has them.
+
+        So the ledger may be told at the same time: whichever has them first, they are never later in a safe place than
+        if the disk were waited for. From the beginning of the body they outlive this process.
+        """
         self._pending |= {report.event.token for report in reports}
-        lines = "".join(_lines(reports)).encode()
+        syncing: asyncio.Future[None] | None = None
         try:
-            await asyncio.to_thread(self._write, lines)
+            self._write("".join(_lines(reports)).encode())
+            syncing = asyncio.get_running_loop().run_in_executor(None, os.fdatasync, self._file)
         except OSError as error:
-            log.error("report not spooled; it is lost if this worker dies now", error=str(error))
+            log.error(NOT_SPOOLED, error=str(error))
+        try:
+            yield
+        finally:
+            if syncing is not None:
+                try:
+                    await asyncio.shield(syncing)
+                except OSError as error:
+                    log.error(NOT_SPOOLED, error=str(error))
 
     def done(self, reports: Sequence[Report]) -> None:
         """Note that the ledger has these reports, or refuses them for ever."""
@@ -77,7 +94,6 @@ class Spool:
         except OSError:
             os.ftruncate(self._file, size)
             raise
-        os.fdatasync(self._file)
 
 
 def _lines(reports: Sequence[Report]) -> Iterator[str]:

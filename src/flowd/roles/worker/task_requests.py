@@ -32,13 +32,13 @@ class TaskRequests(LookUps):
 
     async def _xcom_push(self, request: Frame) -> Frame:
         instance = self._claimed.assignment.instance
-        async with self._library.metastore.transaction() as tx:
+        async with self._library.metastore.transaction(is_brief=True) as tx:
             await self._require_standing(tx)
             await xcoms.push(tx, [(instance, request["key"], request["value"])], await tx.now())
         return {}
 
     async def _variable_set(self, request: Frame) -> Frame:
-        async with self._library.metastore.transaction() as tx:
+        async with self._library.metastore.transaction(is_brief=True) as tx:
             await self._require_standing(tx)
         description = request.get("description") or ""
         await self._library.variables.set(
@@ -47,7 +47,7 @@ class TaskRequests(LookUps):
         return {}
 
     async def _variable_delete(self, request: Frame) -> Frame:
-        async with self._library.metastore.transaction() as tx:
+        async with self._library.metastore.transaction(is_brief=True) as tx:
             await self._require_standing(tx)
         try:
             await self._library.variables.delete(request["key"])
@@ -57,7 +57,7 @@ class TaskRequests(LookUps):
 
     async def _rendered(self, request: Frame) -> Frame:
         assignment = self._claimed.assignment
-        async with self._library.metastore.transaction() as tx:
+        async with self._library.metastore.transaction(is_brief=True) as tx:
             await self._require_standing(tx)
             await rendered.store(tx, assignment.instance, assignment.try_number, request["fields"])
         return {}

@@ -8,7 +8,9 @@ from typing import Any
 from flowd.child.launch import Ended, EndedBy
 from flowd.db.ledger.write import Measured
 from flowd.db.storable import storable
+from flowd.domain.assets import AssetNews, news_from_json
 from flowd.domain.assignment import Assignment
+from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import ClaimToken, TaskId
 from flowd.domain.task_events import Cancelled, Failed, Interrupted, ReportEvent, Rescheduled, Skipped, Succeeded
 from flowd.domain.task_machine import LONGEST_WAIT
@@ -20,11 +22,12 @@ RETURN_VALUE = "return_value"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The event to report, what was measured, and the return value to store with it (absent: store none)."""
+    """The event to report, what was measured, and what to store with a success: its return value, its asset events."""
 
     event: ReportEvent
     measured: Measured
     returned: Mapping[str, Any] = field(default_factory=dict)
+    asset_news: tuple[AssetNews, ...] = ()
 
 
 def judge(assignment: Assignment, token: ClaimToken, ended: Ended, *, is_interrupted: bool, now: datetime) -> Verdict:
@@ -44,7 +47,7 @@ def judge(assignment: Assignment, token: ClaimToken, ended: Ended, *, is_interru
     if ended.result is not None:
         try:
             return _of_result(assignment, token, ended, failed, now)
-        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+        except (ValueError, TypeError, AttributeError, KeyError, OverflowError, InvalidDag) as error:
             # The process of the task wrote it, and whatever runs there may write what it likes.
             return _verdict(failed, ended, f"it reported a result that cannot be read: {type(error).__name__}: {error}")
     if ended.by is EndedBy.TIMEOUT:
@@ -70,7 +73,9 @@ def _of_result(assignment: Assignment, token: ClaimToken, ended: Ended, failed: 
         case "success":
             returned = {RETURN_VALUE: result["value"]} if "value" in result else {}
             skips = tuple(TaskId(task_id) for task_id in result.get("skip", ()))
-            return Verdict(event=Succeeded(token, skips), measured=_measured(ended, None), returned=returned)
+            news = tuple(news_from_json(one) for one in result.get("asset_events", ()))
+            event = Succeeded(token, skips)
+            return Verdict(event=event, measured=_measured(ended, None), returned=returned, asset_news=news)
         case "skipped":
             return _verdict(Skipped(token), ended, error)
         case "reschedule":

@@ -1,8 +1,10 @@
 """The first schema."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
+from sqlalchemy.dialects.mysql import DOUBLE, LONGBLOB, LONGTEXT
 
 revision = "0001"
 down_revision = None
@@ -13,8 +15,55 @@ KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.BigInteger()
 ID = sa.String(length=250)
 HASH = sa.String(length=64)
+SECONDS = sa.Float().with_variant(DOUBLE(), "mysql", "mariadb")
 DOCUMENT = sa.Text().with_variant(LONGTEXT(), "mysql", "mariadb")
 CONTENT = sa.LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
+
+INDEXES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("ix_asset_use_dag", "asset_use", ("dag_id",)),
+    ("ix_asset_use_name", "asset_use", ("name", "kind")),
+    ("ix_asset_event_asset", "asset_event", ("asset", "id")),
+    ("ix_asset_event_at", "asset_event", ("at",)),
+    ("ix_asset_event_run_event", "asset_event_run", ("event",)),
+    ("ix_dag_run_recent", "dag_run", ("dag_id", "run_after")),
+    ("ix_dag_run_ended", "dag_run", ("ended_at",)),
+)
+LIVE_INDEXES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
+    ("ix_dag_due", "dag", ("next_run_after",), "is_active AND NOT is_paused AND next_run_after IS NOT NULL"),
+    ("ix_dag_run_live", "dag_run", ("dag_id", "state", "id"), "state IN ('queued', 'running')"),
+    ("ix_dag_run_callback", "dag_run", ("callback_due_at",), "callback_due_at IS NOT NULL"),
+    ("ix_dag_run_news", "dag_run", ("id",), "has_news AND state <> 'queued'"),
+    ("ix_dag_run_timeout", "dag_run", ("timeout_at",), "state = 'running' AND timeout_at IS NOT NULL"),
+    ("ix_task_instance_lease", "task_instance", ("lease_until",), "state = 'running'"),
+    ("ix_task_instance_news", "task_instance", ("run",), "needs_propagation"),
+    ("ix_task_instance_queued", "task_instance", ("queue", "priority DESC", "id"), "state = 'queued'"),
+    ("ix_task_instance_restarting", "task_instance", ("held_until",), "state = 'restarting'"),
+    ("ix_task_instance_ring", "task_instance", ("ring_at",), "state = 'queued'"),
+    ("ix_task_instance_scheduled", "task_instance", ("run", "priority DESC", "id"), "state = 'scheduled'"),
+    ("ix_task_instance_slots", "task_instance", ("pool", "run"), "state IN ('queued', 'running')"),
+    (
+        "ix_task_instance_waiting",
+        "task_instance",
+        ("not_before",),
+        "state IN ('deferred', 'up_for_reschedule', 'up_for_retry')",
+    ),
+)
+"""With the condition of the rows that each holds."""
+
+WHOLE_INDEXES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("ix_dag_next", "dag", ("next_run_after",)),
+    ("ix_dag_run_state", "dag_run", ("state", "dag_id", "id")),
+    ("ix_dag_run_state_timeout", "dag_run", ("state", "timeout_at")),
+    ("ix_dag_run_has_news", "dag_run", ("has_news", "id")),
+    ("ix_dag_run_callback_due", "dag_run", ("callback_due_at",)),
+    ("ix_task_instance_run_state", "task_instance", ("run", "state", "priority DESC", "id")),
+    ("ix_task_instance_state", "task_instance", ("state", "queue", "priority DESC", "id")),
+    ("ix_task_instance_ring_at", "task_instance", ("ring_at",)),
+    ("ix_task_instance_lease_until", "task_instance", ("lease_until",)),
+    ("ix_task_instance_not_before", "task_instance", ("not_before",)),
+    ("ix_task_instance_untold", "task_instance", ("needs_propagation", "run")),
+)
+"""In the place of those of live rows, where a database cannot restrict an index."""
 
 DEFAULT_POOL = {"name": "default_pool", "slots": 128, "description": "Default pool", "include_deferred": False}
 """As Airflow makes it: tasks that name no pool count here."""
@@ -44,6 +93,63 @@ def upgrade() -> None:
         sa.Column("hash", HASH, nullable=False),
         sa.Column("content", CONTENT, nullable=False),
         sa.PrimaryKeyConstraint("hash", name="pk_bundle_content"),
+    )
+    op.create_table(
+        "asset",
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("name", ID, nullable=False),
+        sa.Column("uri", sa.String(length=1500), nullable=False),
+        sa.Column("asset_group", ID, nullable=False),
+        sa.Column("extra", DOCUMENT, nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_asset"),
+        sa.UniqueConstraint("name", name="uq_asset_name"),
+    )
+    op.create_table(
+        "asset_alias",
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("name", ID, nullable=False),
+        sa.Column("asset_group", ID, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_asset_alias"),
+        sa.UniqueConstraint("name", name="uq_asset_alias_name"),
+    )
+    op.create_table(
+        "asset_alias_member",
+        sa.Column("asset", KEY, autoincrement=False, nullable=False),
+        sa.Column("alias", ID, nullable=False),
+        sa.PrimaryKeyConstraint("asset", "alias", name="pk_asset_alias_member"),
+    )
+    op.create_table(
+        "asset_use",
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("dag_id", ID, nullable=False),
+        sa.Column("task_id", ID),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("name", ID, nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_asset_use"),
+    )
+    op.create_table(
+        "asset_event",
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("asset", KEY, nullable=False),
+        sa.Column("alias", ID),
+        sa.Column("extra", DOCUMENT, nullable=False),
+        sa.Column("source_dag_id", ID),
+        sa.Column("source_task_id", ID),
+        sa.Column("source_run_id", ID),
+        sa.Column("source_map_index", sa.Integer(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_asset_event"),
+    )
+    op.create_table(
+        "asset_event_queue",
+        sa.Column("dag_id", ID, nullable=False),
+        sa.Column("event", KEY, autoincrement=False, nullable=False),
+        sa.Column("asset", KEY, nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("dag_id", "event", name="pk_asset_event_queue"),
     )
     op.create_table(
         "connection",
@@ -121,7 +227,7 @@ def upgrade() -> None:
         sa.Column("warnings", DOCUMENT, server_default=sa.text("'[]'"), nullable=False),
         sa.Column("first_seen_at", MOMENT, nullable=False),
         sa.Column("parsed_at", MOMENT, nullable=False),
-        sa.Column("parse_seconds", sa.Float(), nullable=False),
+        sa.Column("parse_seconds", SECONDS, nullable=False),
         sa.Column("last_interval_start", MOMENT, nullable=True),
         sa.Column("last_interval_end", MOMENT, nullable=True),
         sa.Column("next_run_after", MOMENT, nullable=True),
@@ -130,14 +236,6 @@ def upgrade() -> None:
         sa.Column("next_interval_end", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(["version"], ["dag_version.id"], name="fk_dag_version"),
         sa.PrimaryKeyConstraint("dag_id", name="pk_dag"),
-    )
-    op.create_index(
-        "ix_dag_due",
-        "dag",
-        ["next_run_after"],
-        unique=False,
-        postgresql_where=sa.text("is_active AND NOT is_paused AND next_run_after IS NOT NULL"),
-        sqlite_where=sa.text("is_active AND NOT is_paused AND next_run_after IS NOT NULL"),
     )
     op.create_table(
         "dag_run",
@@ -172,39 +270,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("dag_id", "logical_date", name="uq_dag_run_dag_id_logical_date"),
         sa.UniqueConstraint("dag_id", "run_id", name="uq_dag_run_dag_id_run_id"),
     )
-    op.create_index("ix_dag_run_ended", "dag_run", ["ended_at"], unique=False)
-    op.create_index(
-        "ix_dag_run_live",
-        "dag_run",
-        ["dag_id", "state", "id"],
-        unique=False,
-        postgresql_where=sa.text("state IN ('queued', 'running')"),
-        sqlite_where=sa.text("state IN ('queued', 'running')"),
-    )
-    op.create_index(
-        "ix_dag_run_callback",
-        "dag_run",
-        ["callback_due_at"],
-        unique=False,
-        postgresql_where=sa.text("callback_due_at IS NOT NULL"),
-        sqlite_where=sa.text("callback_due_at IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_dag_run_news",
-        "dag_run",
-        ["id"],
-        unique=False,
-        postgresql_where=sa.text("has_news AND state <> 'queued'"),
-        sqlite_where=sa.text("has_news AND state <> 'queued'"),
-    )
-    op.create_index("ix_dag_run_recent", "dag_run", ["dag_id", "run_after"], unique=False)
-    op.create_index(
-        "ix_dag_run_timeout",
-        "dag_run",
-        ["timeout_at"],
-        unique=False,
-        postgresql_where=sa.text("state = 'running' AND timeout_at IS NOT NULL"),
-        sqlite_where=sa.text("state = 'running' AND timeout_at IS NOT NULL"),
+    op.create_table(
+        "asset_event_run",
+        sa.Column("run", KEY, autoincrement=False, nullable=False),
+        sa.Column("event", KEY, autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["run"], ["dag_run.id"], name="fk_asset_event_run_run", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run", "event", name="pk_asset_event_run"),
     )
     op.create_table(
         "run_transition",
@@ -228,6 +299,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("try_number", sa.Integer(), nullable=False),
         sa.Column("max_tries", sa.Integer(), nullable=False),
+        sa.Column("leg", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("lost", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("token", sa.String(length=32), nullable=True),
         sa.Column("worker", sa.String(length=200), nullable=True),
@@ -236,6 +308,7 @@ def upgrade() -> None:
         sa.Column("is_cancel_requested", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("held_until", MOMENT, nullable=True),
         sa.Column("not_before", MOMENT, nullable=True),
+        sa.Column("waits_since", MOMENT, nullable=True),
         sa.Column("skips", DOCUMENT, nullable=True),
         sa.Column("needs_propagation", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("scheduled_at", MOMENT, nullable=True),
@@ -269,70 +342,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_task_instance"),
         sa.UniqueConstraint("run", "task_id", "map_index", name="uq_task_instance_run_task_id_map_index"),
     )
-    op.create_index(
-        "ix_task_instance_lease",
-        "task_instance",
-        ["lease_until"],
-        unique=False,
-        postgresql_where=sa.text("state = 'running'"),
-        sqlite_where=sa.text("state = 'running'"),
-    )
-    op.create_index(
-        "ix_task_instance_news",
-        "task_instance",
-        ["run"],
-        unique=False,
-        postgresql_where=sa.text("needs_propagation"),
-        sqlite_where=sa.text("needs_propagation"),
-    )
-    op.create_index(
-        "ix_task_instance_queued",
-        "task_instance",
-        ["queue", sa.literal_column("priority DESC"), "id"],
-        unique=False,
-        postgresql_where=sa.text("state = 'queued'"),
-        sqlite_where=sa.text("state = 'queued'"),
-    )
-    op.create_index(
-        "ix_task_instance_restarting",
-        "task_instance",
-        ["held_until"],
-        unique=False,
-        postgresql_where=sa.text("state = 'restarting'"),
-        sqlite_where=sa.text("state = 'restarting'"),
-    )
-    op.create_index(
-        "ix_task_instance_ring",
-        "task_instance",
-        ["ring_at"],
-        unique=False,
-        postgresql_where=sa.text("state = 'queued'"),
-        sqlite_where=sa.text("state = 'queued'"),
-    )
-    op.create_index(
-        "ix_task_instance_scheduled",
-        "task_instance",
-        ["run", sa.literal_column("priority DESC"), "id"],
-        unique=False,
-        postgresql_where=sa.text("state = 'scheduled'"),
-        sqlite_where=sa.text("state = 'scheduled'"),
-    )
-    op.create_index(
-        "ix_task_instance_slots",
-        "task_instance",
-        ["pool", "run"],
-        unique=False,
-        postgresql_where=sa.text("state IN ('queued', 'running')"),
-        sqlite_where=sa.text("state IN ('queued', 'running')"),
-    )
-    op.create_index(
-        "ix_task_instance_waiting",
-        "task_instance",
-        ["not_before"],
-        unique=False,
-        postgresql_where=sa.text("state IN ('deferred', 'up_for_reschedule', 'up_for_retry')"),
-        sqlite_where=sa.text("state IN ('deferred', 'up_for_reschedule', 'up_for_retry')"),
-    )
     op.create_table(
         "attempt",
         sa.Column("instance", KEY, nullable=False),
@@ -345,7 +354,7 @@ def upgrade() -> None:
         sa.Column("ended_at", MOMENT, nullable=False),
         sa.Column("exit_code", sa.Integer(), nullable=True),
         sa.Column("exit_signal", sa.Integer(), nullable=True),
-        sa.Column("cpu_seconds", sa.Float(), nullable=True),
+        sa.Column("cpu_seconds", SECONDS, nullable=True),
         sa.Column("peak_rss_bytes", sa.BigInteger(), nullable=True),
         sa.Column("is_log_truncated", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("error", DOCUMENT, nullable=True),
@@ -384,6 +393,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["instance"], ["task_instance.id"], name="fk_xcom_instance", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("instance", "name", name="pk_xcom"),
     )
+    for name, table, columns in INDEXES:
+        _index(name, table, columns)
+    if op.get_bind().dialect.name in ("mysql", "mariadb"):
+        for name, table, columns in WHOLE_INDEXES:
+            _index(name, table, columns)
+    else:
+        for name, table, columns, where in LIVE_INDEXES:
+            _index(name, table, columns, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
     op.bulk_insert(
         sa.table(
             "pool", sa.column("name"), sa.column("slots"), sa.column("description"), sa.column("include_deferred")
@@ -392,9 +409,20 @@ def upgrade() -> None:
     )
 
 
+def _index(name: str, table: str, columns: tuple[str, ...], **only: Any) -> None:
+    op.create_index(name, table, [sa.literal_column(one) if " " in one else one for one in columns], **only)
+
+
 def downgrade() -> None:
     """Drop every table."""
     for table in (
+        "asset_event_run",
+        "asset_event_queue",
+        "asset_event",
+        "asset_use",
+        "asset_alias_member",
+        "asset_alias",
+        "asset",
         "xcom",
         "task_transition",
         "rendered",
@@ -414,4 +442,4 @@ def downgrade() -> None:
         "bundle",
         "account",
     ):
-        op.drop_table(table)
+        op.drop_table(table, if_exists=True)

@@ -1,0 +1,1 @@
+"""A metastore that looks as if it had run for long."""

@@ -1,0 +1,28 @@
+"""AirflowPlugin, and the plugins of a DAG folder: what they add to `macros` in templates."""
+
+import importlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from flowd.sdk import macros
+
+
+class AirflowPlugin:
+    """A plugin. `macros` are functions that templates call as `macros.NAME.function(…)`; all else is accepted."""
+
+    name: ClassVar[str | None] = None
+    macros: ClassVar[list[Any]] = []
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.name and cls.macros:
+            functions = {function.__name__: function for function in cls.macros}
+            setattr(macros, cls.name, SimpleNamespace(**functions))
+
+
+def load_plugins(folder: Path) -> None:
+    """Import each module of `folder` that speaks of plugins; the folder is on sys.path."""
+    for file in sorted(folder.glob("*.py")):
+        if AirflowPlugin.__name__.encode() in file.read_bytes():
+            importlib.import_module(file.stem)

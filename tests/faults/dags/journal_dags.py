@@ -1,0 +1,133 @@
+"""DAGs whose tasks write down, in one journal for all, when they begin, that they live, and when they end.
+
+    begin|tick|end <monotonic_ns> <dag_id> <run_id> <task_id> <map_index> <try> <token> <pid>
+
+What goes into the journal was printed before, so that the log of a try can be compared with it.
+"""
+
+import os
+import time
+from datetime import datetime, timedelta
+
+from airflow import DAG
+from airflow.decorators import task
+from airflow.models import Variable
+from airflow.operators.bash import BashOperator
+
+IDENTITY = ("DAG_ID", "DAG_RUN_ID", "TASK_ID", "MAP_INDEX", "TRY_NUMBER", "CLAIM_TOKEN")
+TICK_SECONDS = 0.1
+
+# The shell has no CLOCK_MONOTONIC: /proc/uptime counts it in hundredths of a second, rounded down. So a beginning is
+# put one later: no process is to look as if it overlapped with the one before it.
+SCRIPT = """
+note() {
+    read -r up _ < /proc/uptime
+    up=$((10#${up/./}))
+    [[ $1 != begin ]] || up=$((up + 1))
+    line="$1 ${up}0000000 %s $$"
+    echo "$line"
+    echo "$line" >> "$JOURNAL"
+}
+note begin
+for tick in $(seq %d); do sleep %s; note tick; done
+note end
+"""
+
+
+def script(ticks: int) -> str:
+    return SCRIPT % (" ".join(f"$FLOWD_{name}" for name in IDENTITY), ticks, TICK_SECONDS)
+
+
+def note(event: str) -> None:
+    names = [os.environ[f"FLOWD_{name}"] for name in IDENTITY]
+    line = " ".join([event, str(time.monotonic_ns()), *names, str(os.getpid())]) + "\n"
+    print(line, end="", flush=True)
+    # One write to a file opened for appending: lines of different processes never mix.
+    journal = os.open(os.environ["JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.write(journal, line.encode())
+    os.close(journal)
+
+
+def live(ticks: int) -> None:
+    note("begin")
+    for _ in range(ticks):
+        time.sleep(TICK_SECONDS)
+        note("tick")
+    note("end")
+
+
+MANY = {"max_active_runs": 2_000, "max_active_tasks": 500, "schedule": None, "start_date": datetime(2024, 1, 1)}
+PATIENT = {"retries": 10, "retry_delay": timedelta(milliseconds=200)}
+
+with DAG("journal_chain", default_args=PATIENT, **MANY):
+
+    @task
+    def python_step(number: int) -> int:
+        live(1)
+        return number
+
+    first = python_step.override(task_id="first")(1)
+    second = BashOperator(task_id="second", bash_command=script(1))
+    third = python_step.override(task_id="third")(3)
+    first >> second >> third
+
+with DAG("journal_fan", default_args=PATIENT, **MANY):
+
+    @task
+    def root() -> str:
+        live(0)
+        return "seed"
+
+    @task(pool="narrow")
+    def leaf(number: int, seed: str) -> int:
+        live(2)
+        return number
+
+    @task
+    def join(numbers: list[int]) -> int:
+        live(0)
+        return sum(numbers)
+
+    seed = root()
+    join([leaf.override(task_id=f"leaf_{number}")(number, seed) for number in range(4)])
+
+with DAG("journal_flaky", default_args=PATIENT, **MANY):
+
+    @task
+    def fails_first() -> None:
+        live(0)
+        if os.environ["FLOWD_TRY_NUMBER"] == "1":
+            raise RuntimeError("the first try fails")
+
+    fails_first() >> BashOperator(task_id="after", bash_command=script(0))
+
+with DAG("journal_long", default_args=PATIENT, **MANY):
+    BashOperator(task_id="long_bash", bash_command=script(30))
+
+    @task
+    def long_python() -> None:
+        live(30)
+
+    long_python()
+
+with DAG(
+    "journal_scheduled",
+    is_paused_upon_creation=True,
+    default_args=PATIENT,
+    **{**MANY, "schedule": timedelta(seconds=1), "catchup": False},
+):
+    BashOperator(task_id="tick", bash_command=script(0))
+
+with DAG("journal_callback", default_args=PATIENT, on_success_callback=lambda context: None, **MANY):
+    BashOperator(task_id="only", bash_command=script(0))
+
+with DAG("journal_asking", default_args=PATIENT, **MANY):
+
+    @task
+    def asks(ti=None) -> None:
+        live(0)
+        ti.xcom_push(key="asked", value=1)
+        Variable.set("journal_asking", "set")
+        Variable.delete("journal_asking")
+
+    asks() >> BashOperator(task_id="templated", bash_command=script(0), env={"WHEN": "{{ ds }}"}, append_env=True)

@@ -1,0 +1,57 @@
+"""SIGKILL of a node at each of its doors, before and after: generated from the source."""
+
+import random
+
+import pytest
+
+from tests.faults.conftest import StartTrial
+from tests.faults.failpoints.door import doors_of
+from tests.faults.failpoints.order import Action, Moment, Order
+from tests.faults.harness.cluster import Cluster
+from tests.faults.provocations import PROVOCATIONS
+
+pytestmark = pytest.mark.timeout(1200)
+
+SHORT = {
+    ("dispatcher.pass.commit", Moment.AFTER),
+    ("claimer.claim.commit", Moment.AFTER),
+    ("spool.keeping", Moment.AFTER),
+}
+STEADY = (
+    "dispatcher.pass",
+    "run_advancer.",
+    "claimer.claim.",
+    "reporter.write",
+    "heartbeat.",
+    "delivery.ack",
+    "spool.",
+)
+"""Doors that a node comes through all the time."""
+OTHER_QUEUES = {"claimer.claim_next.commit"}
+"""Doors of workers that have no broker; `test_no_broker` kills there."""
+
+SCHEDULERS, WORKERS = ("master1", "master2"), ("worker1", "worker2")
+PLACES = [
+    pytest.param(role, door, moment, marks=() if (door, moment) in SHORT else pytest.mark.soak)
+    for role in ("scheduler", "worker")
+    for door in doors_of(role)
+    if door not in OTHER_QUEUES
+    for moment in Moment
+]
+
+
+@pytest.mark.parametrize(("role", "door", "moment"), PLACES)
+def test_a_node_that_dies_at_a_door_leaves_nothing_undone(
+    cluster: Cluster, trial: StartTrial, role: str, door: str, moment: Moment, chance: random.Random
+) -> None:
+    provoke = next(act for agent, act in PROVOCATIONS.items() if door.startswith(agent))
+    # Under steady work any passage will do; what has to be provoked may come through its door only once.
+    nth = chance.randint(1, 3) if door.startswith(STEADY) else 1
+    members = [cluster[name] for name in (SCHEDULERS if role == "scheduler" else WORKERS)]
+    with trial(f"SIGKILL {moment.value} {door}") as it:
+        for member in members:
+            member.order(Order(door=door, action=Action.KILL, moment=moment, nth=nth))
+        provoke(it)
+        it.await_obeyed(*members, action=Action.KILL)
+        for member in members:
+            member.order()

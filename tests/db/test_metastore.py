@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, Program
 from flowd.db.dialect import Kind
 from flowd.db.metastore import Metastore
 from flowd.domain.errors import MetastoreUnavailable
+from tests.support.pace import at_pace
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.terminating import terminate_others
 
@@ -306,7 +307,8 @@ async def test_a_server_that_says_nothing_any_more_holds_nobody_for_ever(
 async def test_nor_does_one_that_stops_reading_in_the_middle_of_a_long_statement(
     wire: TcpProxy, server_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flowd.db.engine.STATEMENT_SECONDS", 1.0)
+    # Long enough for a machine that does much else to take it all where nothing is in the way.
+    monkeypatch.setattr("flowd.db.engine.STATEMENT_SECONDS", at_pace(2.0))
     more_than_the_network_takes = "x" * 15_000_000
     async with with_table(Metastore(through(wire, server_url), pool_size=1)) as metastore:
         await metastore.retrying(lambda: length(metastore, more_than_the_network_takes))

@@ -15,6 +15,7 @@ import pytest
 from bench.cluster.free_port import free_port
 from tests.examples.loading import FILES, ROOT, dag_of
 from tests.support.node_process import eventually
+from tests.support.pace import at_pace
 
 SCRIPT = ROOT / "scripts" / "first_minute"
 
@@ -42,7 +43,7 @@ def test_the_first_minute_ends_with_green_runs_and_a_login_link(
     def lines() -> list[str]:
         return (tmp_path / "printed").read_text().splitlines()
 
-    eventually(lambda: started.poll() is not None or "/login?token=" in "".join(lines()), "the login link", 40)
+    eventually(lambda: started.poll() is not None or "/login?token=" in "".join(lines()), "the login link", at_pace(40))
 
     rows = [line.split() for line in lines() if line.endswith(tuple("0123456789")) and "/" not in line]
     assert [(row[0], row[1]) for row in rows] == [(dag_of(file).dag_id, "success") for file in FILES]
@@ -61,7 +62,7 @@ def test_the_first_minute_ends_with_green_runs_and_a_login_link(
     assert "open_library try 1" in (results / "census-journal.txt").read_text()
 
     started.send_signal(signal.SIGINT)
-    assert started.wait(30) == 0
+    assert started.wait(at_pace(30)) == 0
 
 
 def test_a_node_that_cannot_start_says_why_and_gives_its_exit_code(home: Path) -> None:

@@ -78,6 +78,11 @@ def a_callback(trial: Trial) -> None:
     trial.trigger(3, ["journal_callback"])
 
 
+def an_asset_event(trial: Trial) -> None:
+    """Tasks that change an asset for which another DAG waits."""
+    trial.trigger(3, ["journal_outlet"])
+
+
 def a_schedule(trial: Trial) -> None:
     """A DAG that is due every second."""
     trial.trigger(2)
@@ -130,6 +135,7 @@ def a_task_that_asks(trial: Trial) -> None:
 
 
 PROVOCATIONS: Mapping[str, Provocation] = {
+    "asset_run_creator.": an_asset_event,
     "dag_sync.tell_of_folder": a_folder_too_large,
     "dag_sync.": a_new_dag_file,
     "dispatch_recorder.": lost_messages,

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -66,32 +67,30 @@ class Node:
         away = await written_pid(self._folder / "away")
         return [*map(int, (self._folder / "pids").read_text().split()), away]
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Kill and reap the node."""
         self.process.kill()
         self.process.wait()
 
 
 async def test_a_node_killed_by_sigkill_takes_every_tree_along_within_2_seconds(tmp_path: Path) -> None:
-    node = Node(tmp_path, 1000)
-    pids = await node.pids()
-    assert all(map(is_alive, pids))
-
-    node.end()
+    with closing(Node(tmp_path, 1000)) as node:
+        pids = await node.pids()
+        assert all(map(is_alive, pids))
 
     await eventually(lambda: not any(map(is_alive, pids)), at_pace(2))
 
 
 async def test_a_fence_holds_while_the_node_is_stopped(tmp_path: Path) -> None:
-    node = Node(tmp_path, 3)
-    keeper, *tree = await node.pids()
-    deadline = time.monotonic() + 3
+    fence_seconds = at_pace(3)
+    with closing(Node(tmp_path, fence_seconds)) as node:
+        keeper, *tree = await node.pids()
+        deadline = time.monotonic() + fence_seconds
 
-    node.process.send_signal(signal.SIGSTOP)
+        node.process.send_signal(signal.SIGSTOP)
 
-    await eventually(lambda: not any(map(is_alive, tree)), deadline - time.monotonic())
-    assert is_alive(keeper)
-    node.end()
+        await eventually(lambda: not any(map(is_alive, tree)), deadline - time.monotonic())
+        assert is_alive(keeper)
     await eventually(lambda: not is_alive(keeper), at_pace(2))
 
 

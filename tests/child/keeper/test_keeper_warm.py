@@ -16,6 +16,7 @@ from flowd.child.keeper.warm_limits import WarmLimits
 from flowd.child.keeper_client import Keeper, KeeperDied, RunningTree
 from flowd.child.launch import Ended
 from tests.child.keeper.launching import KEEPER_ENV, Bench, eventually, is_alive, no_answer
+from tests.support.pace import at_pace
 
 DAG_FILE = """
 import os
@@ -114,7 +115,8 @@ async def test_a_file_that_cannot_be_kept_warm_is_run_bare_for_ever(bench: Bench
     # Only the server misses the variables of one try: there the file makes trouble.
     code = DAG_FILE + "WARM = 'FLOWD_CLAIM_TOKEN' not in os.environ\n" + trouble
     with capture_logs() as logs:
-        async with Keeper.open(env=KEEPER_ENV, on_request=no_answer, warm=WarmLimits(load_seconds=1)) as keeper:
+        warm = WarmLimits(load_seconds=at_pace(2))
+        async with Keeper.open(env=KEEPER_ENV, on_request=no_answer, warm=warm) as keeper:
             bundle = Bundle(bench, keeper, code)
 
             await bundle.load()

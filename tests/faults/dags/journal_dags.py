@@ -13,6 +13,7 @@ from airflow import DAG
 from airflow.decorators import task
 from airflow.models import Variable
 from airflow.operators.bash import BashOperator
+from airflow.sdk import Asset
 
 IDENTITY = ("DAG_ID", "DAG_RUN_ID", "TASK_ID", "MAP_INDEX", "TRY_NUMBER", "CLAIM_TOKEN")
 TICK_SECONDS = 0.1
@@ -57,6 +58,7 @@ def live(ticks: int) -> None:
 
 
 MANY = {"max_active_runs": 2_000, "max_active_tasks": 500, "schedule": None, "start_date": datetime(2024, 1, 1)}
+CHANGED = Asset("journal://changed")
 PATIENT = {"retries": 10, "retry_delay": timedelta(milliseconds=200)}
 
 with DAG("journal_chain", default_args=PATIENT, **MANY):
@@ -120,6 +122,12 @@ with DAG(
 
 with DAG("journal_callback", default_args=PATIENT, on_success_callback=lambda context: None, **MANY):
     BashOperator(task_id="only", bash_command=script(0))
+
+with DAG("journal_outlet", default_args=PATIENT, **MANY):
+    BashOperator(task_id="changes", bash_command=script(0), outlets=[CHANGED])
+
+with DAG("journal_asset", default_args=PATIENT, **{**MANY, "schedule": [CHANGED]}):
+    BashOperator(task_id="answers", bash_command=script(0))
 
 with DAG("journal_asking", default_args=PATIENT, **MANY):
 

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from flowd.child.channel import Channel
 from flowd.child.outcome import Ending, Outcome, describe, outcome_of_error
@@ -46,7 +46,15 @@ def main(channel: Channel, payload: Mapping[str, Any]) -> None:
         attempt(channel, assignment, task, started)
 
 
-def attempt(channel: Channel, assignment: Assignment, task: BaseOperator, started: float) -> None:
+class ResultSink(Protocol):
+    """Whoever is told how a try has ended."""
+
+    def send_result(self, document: dict[str, Any]) -> None:
+        """Take the result document of the child protocol."""
+        ...
+
+
+def attempt(channel: ResultSink, assignment: Assignment, task: BaseOperator, started: float) -> None:
     """Run the try of `task`, which began at the monotonic moment `started`, and send its result."""
     context = context_of(assignment, task)
     with executing_in(context):

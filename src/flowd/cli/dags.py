@@ -1,6 +1,5 @@
 """`flowd dags`: what the DAG folder defines, and when it runs."""
 
-import json
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +8,14 @@ import typer
 
 from flowd.cli.exit_codes import ExitCode
 from flowd.cli.lazy import new_app
-from flowd.cli.options import OutputOption
+from flowd.cli.options import (
+    ConfOption,
+    DagIdOption,
+    OutputOption,
+    TestedDagArgument,
+    TestedDateArgument,
+    conf_object,
+)
 from flowd.cli.output import Format, note, show_one, show_rows
 from flowd.cli.session import read_settings, read_settings_without_keys, with_backends, with_metastore
 from flowd.domain.errors import InvalidInput
@@ -145,7 +151,7 @@ def next_runs(dag_id: DagArgument, output: OutputOption = Format.TABLE) -> None:
 @app.command()
 def trigger(
     dag_id: DagArgument,
-    conf: Annotated[str | None, typer.Option("--conf", "-c", help="A JSON object that the tasks see.")] = None,
+    conf: ConfOption = None,
     run_id: Annotated[str | None, typer.Option("--run-id", "-r", help="The run's id; one is made up else.")] = None,
     logical_date: Annotated[str | None, typer.Option(help="As 2026-11-22T00:00:00Z; now where none is given.")] = None,
     note_: Annotated[str | None, typer.Option("--note", help="A word about the run.")] = None,
@@ -159,7 +165,7 @@ def trigger(
     from flowd.domain.ids import DagId, RunId
     from flowd.domain.states import TriggeredBy
 
-    given = _json_object(conf)
+    given = conf_object(conf)
     # As when a person triggers it in Airflow: such a run is about now, and its templates have a date.
     date = _moment(logical_date) or datetime.now(UTC)
 
@@ -193,17 +199,23 @@ def trigger(
 
 @app.command()
 def test(
-    file: Annotated[str, typer.Argument(help="A DAG file.")],
+    dag: TestedDagArgument,
+    logical_date: TestedDateArgument = None,
+    conf: ConfOption = None,
+    dag_id: DagIdOption = None,
+    mark_success_pattern: Annotated[
+        str | None, typer.Option(help="Tasks whose id this regular expression matches succeed without being executed.")
+    ] = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Read a DAG file as a scheduler would, and show what it defines or why it cannot be read."""
-    from flowd.cli.try_file import try_file
+    """Run a DAG once in this process, where a debugger works, and show how its tasks ended; exit code 1 on failure.
 
-    rows, error = try_file(read_settings_without_keys(), file)
-    if error is not None:
-        note(error)
-        raise typer.Exit(ExitCode.FAILED)
-    show_rows(rows, ("dag_id", "schedule", "tasks"), output, empty=f"{file} defines no DAG.")
+    Nothing is written to the metastore: the run has a ledger of its own, which is thrown away. The variables and
+    connections of the metastore can be read. Retries follow at once. What tasks print is on stderr.
+    """
+    from flowd.cli.dag_test import show_test
+
+    show_test(dag, logical_date, conf, dag_id=dag_id, mark_success_pattern=mark_success_pattern, output=output)
 
 
 async def _hindrances(metastore: "Metastore", dag_id: str) -> list[str]:
@@ -247,16 +259,6 @@ def _set_paused(dag_id: str, is_paused: bool) -> None:
 
     with_backends(read_settings(), lambda backends: set_paused(backends, DagId(dag_id), is_paused))
     note(f"DAG {dag_id} is {'paused' if is_paused else 'unpaused'}.")
-
-
-def _json_object(text: str | None) -> dict[str, Any]:
-    try:
-        document = json.loads(text) if text is not None else {}
-    except ValueError as error:
-        raise InvalidInput(f'--conf is no JSON: {error}; write it as \'{{"name": "value"}}\'') from error
-    if not isinstance(document, dict):
-        raise InvalidInput(f'--conf is {type(document).__name__}; wanted a JSON object, as \'{{"name": "value"}}\'')
-    return document
 
 
 def _moment(text: str | None) -> datetime | None:

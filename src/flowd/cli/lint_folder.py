@@ -1,18 +1,16 @@
 """lint_folder: parses the files of a DAG folder as a scheduler would, and says of each line what becomes of it."""
 
-import asyncio
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from flowd.cli.parse_files import parse_files
 from flowd.domain.errors import NotFound
 
 if TYPE_CHECKING:
-    from flowd.child.frames import Frame
     from flowd.roles.scheduler.dag_parse_result import ParsedFile
     from flowd.settings.model import Settings
 
@@ -64,28 +62,8 @@ def lint_folder(settings: "Settings", path: str) -> list[Finding]:
         files = DagFolder(folder, most_bytes=settings.dags.max_bundle_size).scan().candidates
     else:
         raise NotFound(f"there is no file or folder {path}")
-    parsed = asyncio.run(_parse(settings, folder, files))
+    parsed = parse_files(settings, folder, files)
     return [finding for file in files for finding in _findings(folder, file, parsed[file])]
-
-
-async def _parse(settings: "Settings", folder: str, files: list[str]) -> "dict[str, ParsedFile]":
-    from flowd.roles.scheduler.dag_parse_result import ParseBounds
-    from flowd.roles.scheduler.dag_parser import DagParser
-
-    parsed: dict[str, ParsedFile] = {}
-    with tempfile.TemporaryDirectory() as logs:
-        parser = DagParser(
-            bounds=ParseBounds(timeout=settings.dags.parse_timeout, memory_bytes=settings.dags.parse_memory),
-            log_folder=logs,
-            env=os.environ,
-            on_request=_not_found,
-        )
-        await parser.parse(folder, files, parsed.__setitem__)
-    return parsed
-
-
-async def _not_found(_: int, request: "Frame") -> "Frame":
-    return {"found": False, "value": None, "connection": None}
 
 
 def _findings(folder: str, file: str, parsed: "ParsedFile") -> Iterator[Finding]:

@@ -40,13 +40,18 @@ def flowd(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit, with a code of `ExitCode`; an error is a message unless --debug is given."""
+    run_app(app, arguments, "flowd")
+
+
+def run_app(chosen: typer.Typer, arguments: Sequence[str] | None, name: str) -> None:
+    """Run a command line, called `name` in its help, and exit as `main` does."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Everything behind "--" is somebody else's: there it is no option of ours.
     ours = given[: given.index("--")] if "--" in given else given
     is_debugging = DEBUG in ours
     given = [one for one in ours if one != DEBUG] + given[len(ours) :]
     try:
-        app(args=given, prog_name="flowd")
+        chosen(args=given, prog_name=name)
     except FlowdError as error:
         if is_debugging:
             raise

@@ -15,6 +15,12 @@ LatestOption = Annotated[
     bool, typer.Option("--latest", help="On the DAG's latest version, not the one the run began with.")
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+ConfOption = Annotated[str | None, typer.Option("--conf", "-c", help="A JSON object that the tasks see.")]
+TestedDagArgument = Annotated[str, typer.Argument(metavar="DAG_ID|FILE", help="A DAG of the DAG folder, or a file.")]
+TestedDateArgument = Annotated[
+    str | None, typer.Argument(metavar="[LOGICAL_DATE]", help="As 2026-11-22, in UTC; now where none is given.")
+]
+DagIdOption = Annotated[str | None, typer.Option("--dag-id", help="Which DAG, where the file defines several.")]
 FileArgument = Annotated[str, typer.Argument(help="A file, or - for standard input or output.")]
 
 
@@ -25,6 +31,17 @@ def confirm(question: str, is_certain: bool) -> None:
     if not sys.stdin.isatty():
         raise InvalidInput(f"{question} Nobody can be asked here; add --yes")
     typer.confirm(question, abort=True, err=True)
+
+
+def conf_object(text: str | None) -> dict[str, Any]:
+    """Return the object that --conf gives, empty where it is not given; raise InvalidInput for anything else."""
+    try:
+        document = json.loads(text) if text is not None else {}
+    except ValueError as error:
+        raise InvalidInput(f'--conf is no JSON: {error}; write it as \'{{"name": "value"}}\'') from error
+    if not isinstance(document, dict):
+        raise InvalidInput(f'--conf is {type(document).__name__}; wanted a JSON object, as \'{{"name": "value"}}\'')
+    return document
 
 
 def read_text(path: str) -> str:

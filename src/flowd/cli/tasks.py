@@ -8,7 +8,15 @@ import typer
 
 from flowd.cli.clearing import confirm_and_clear
 from flowd.cli.lazy import new_app
-from flowd.cli.options import LatestOption, OutputOption, YesOption
+from flowd.cli.options import (
+    ConfOption,
+    DagIdOption,
+    LatestOption,
+    OutputOption,
+    TestedDagArgument,
+    TestedDateArgument,
+    YesOption,
+)
 from flowd.cli.output import Format, note, show_rows
 from flowd.cli.session import read_settings, read_settings_without_keys, with_backends, with_metastore
 from flowd.domain.errors import InvalidInput, NotFound
@@ -183,3 +191,21 @@ def _row(view: "InstanceView") -> dict[str, Any]:
         "seconds": None if seconds is None else round(seconds, 3),
         "worker": view.worker,
     }
+
+
+@app.command()
+def test(
+    dag: TestedDagArgument,
+    task_id: TaskArgument,
+    logical_date: TestedDateArgument = None,
+    conf: ConfOption = None,
+    dag_id: DagIdOption = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Run one task in this process, whatever it waits for, and show how it ended; exit code 1 on failure.
+
+    As `flowd dags test`. No other task has run, so there are no XComs to pull.
+    """
+    from flowd.cli.dag_test import show_test
+
+    show_test(dag, logical_date, conf, dag_id=dag_id, task_id=task_id, output=output)

@@ -9,7 +9,8 @@ from flowd.db.rows import Row
 from flowd.db.transaction import Transaction
 from flowd.domain.assignment import Assignment, RunContext
 from flowd.domain.dag_spec import DagSpec
-from flowd.domain.ids import BundleHash, RunId, TaskId
+from flowd.domain.errors import NotFound
+from flowd.domain.ids import BundleHash, RunId, RunKey, TaskId
 from flowd.domain.states import RunType
 from flowd.domain.task_instance import TaskInstance
 from flowd.domain.task_spec import TaskSpec
@@ -54,6 +55,14 @@ async def assignments(tx: Transaction, graphs: Graphs, instances: Sequence[TaskI
             )
         )
     return made
+
+
+async def run_context(tx: Transaction, run: RunKey, dag: DagSpec) -> RunContext:
+    """Return what a task, or a callback of the DAG, may know of the run; raise NotFound where there is none."""
+    rows = await tx.execute(f"SELECT {CONTEXT_COLUMNS} FROM dag_run WHERE id = :run", {"run": run})
+    for row in rows.mappings():
+        return context_of(row, dag)
+    raise NotFound(f"there is no run {run}")
 
 
 def _unknown(dag: DagSpec, task_id: TaskId) -> TaskSpec:

@@ -86,3 +86,17 @@ async def pull(
             XCom(run_id=RunId(run), task_id=task_id, map_index=map_index, name=found, value=json.loads(value)),
         )
     return [latest[place] for place in sorted(latest)]
+
+
+async def of_run(tx: Transaction, dag_id: DagId, run_id: RunId) -> list[XCom]:
+    """Return every value that the tasks of a run have left."""
+    rows = await tx.execute(
+        "SELECT t.task_id, t.map_index, x.name, x.value FROM dag_run d"
+        " JOIN task_instance t ON t.run = d.id JOIN xcom x ON x.instance = t.id"
+        " WHERE d.dag_id = :dag_id AND d.run_id = :run_id ORDER BY t.task_id, t.map_index, x.name",
+        {"dag_id": dag_id, "run_id": run_id},
+    )
+    return [
+        XCom(run_id=run_id, task_id=task_id, map_index=map_index, name=name, value=json.loads(value))
+        for task_id, map_index, name, value in rows
+    ]

@@ -11,6 +11,7 @@ from flowd.domain.errors import InvalidDag
 from flowd.domain.timetable import TimetableSpec
 from flowd.sdk.arguments import as_aware, as_timedelta, as_whole_number
 from flowd.sdk.call_site import calling_file
+from flowd.sdk.dag_at_hand import DagAtHand
 from flowd.sdk.dag_context import enter_dag, leave_dag
 from flowd.sdk.exceptions import DuplicateTaskIdFound, TaskNotFound
 from flowd.sdk.identifiers import check_identifier
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _UNSET: Any = object()
 
 
-class DAG:
+class DAG(DagAtHand):
     """A DAG. Tasks made in its `with` block, or given `dag=`, are its tasks; the keywords are Airflow 2's and 3's."""
 
     def __init__(

@@ -120,6 +120,7 @@ class WorkerNode:
                 await self._site.metastore(stack),
                 Workbench(
                     library=_library(backends.metastore),
+                    backends=backends,
                     bundles=BundleCache(backends.metastore, home.folder / "bundles"),
                     reporter=Reporter(backends.metastore, backends.queue, spool),
                     clock=backends.clock,

@@ -13,7 +13,10 @@ from flowd.child.frames import Decoder, Frame, encode
 
 @dataclass(slots=True)
 class TaskServer:
-    """What the metastore would hold: `xcoms` by (task id, key), and all frames that were received."""
+    """What the metastore would hold: `xcoms` by (task id, key), and all frames that were received.
+
+    `answers` are replies by operation, in turn; the last of them is given for ever.
+    """
 
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
@@ -21,14 +24,20 @@ class TaskServer:
     previous: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, Any] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
     result: dict[str, Any] | None = None
 
     def request(self, op: str, **fields: Any) -> dict[str, Any]:
         """Answer one request."""
         self.asked.append(op)
+        self.requests.append({"op": op, **fields})
         if op in self.refusals:
             return {"error": self.refusals[op]}
+        if op in self.answers:
+            given = self.answers[op]
+            return given.pop(0) if len(given) > 1 else given[0]
         answer: dict[str, Any] = getattr(self, f"_{op}")(**fields)
         return answer
 

@@ -1,6 +1,9 @@
 """The table of old paths: module -> name -> where flowd has it (`module:attribute`, or a module)."""
 
+from collections.abc import Mapping
+
 from flowd.compat.library_table import LIBRARY, put_together
+from flowd.compat.waiting_table import WAITING
 
 _DAG = {"DAG": "flowd.sdk.dag:DAG"}
 _DAG_DECORATOR = {"dag": "flowd.sdk.dag_decorator:dag"}
@@ -233,6 +236,12 @@ MODULES: dict[str, dict[str, str]] = {
 }  # fmt: skip
 """Every airflow module that DAG files may import."""
 
-for _modules in (LIBRARY, put_together(MODULES)):
-    for _module, _names in _modules.items():
-        MODULES[_module] = {**_names, **MODULES.get(_module, {})}
+
+def _add(modules: Mapping[str, Mapping[str, str]]) -> None:
+    for module, names in modules.items():
+        MODULES[module] = {**names, **MODULES.get(module, {})}
+
+
+_add(LIBRARY)
+_add(WAITING)
+_add(put_together(MODULES))

@@ -118,7 +118,7 @@ class LocalLedger:
 
     async def answer(self, claimed: Claimed, request: Mapping[str, Any]) -> dict[str, Any]:
         """Answer what a running try asks, as a worker does."""
-        return await TaskRequests(self.library, claimed).answer(0, dict(request))
+        return await TaskRequests(self.library, self._backends, claimed).answer(0, dict(request))
 
     async def report(self, claimed: Claimed, ended: Ended) -> None:
         """Write how a try ended; a retry follows at once, for whoever tests does not want to wait for it."""

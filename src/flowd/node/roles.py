@@ -50,6 +50,7 @@ def make_worker(settings: Settings, opened: Opened, home: WorkerHome, environ: M
         opened.heartbeats,
         Workbench(
             library=_library(settings, backends),
+            backends=backends,
             bundles=BundleCache(backends.metastore, home.folder / "bundles"),
             reporter=Reporter(backends.metastore, backends.queue, Spool(home.folder / SPOOL)),
             clock=backends.clock,

@@ -19,6 +19,6 @@ class EmptyOperator(BaseOperator):
 
     def plain_work(self) -> Work | None:
         """Return that there is nothing to do, unless a callback that can come about needs a process."""
-        if type(self) is not EmptyOperator or self.needs_python(_CALLED):
+        if type(self).execute is not EmptyOperator.execute or self.needs_python(_CALLED):
             return None
         return NoWork()

@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from flowd.child.frames import Frame
-from flowd.db import asset_events, xcoms
+from flowd.db import asset_events, external, xcoms
+from flowd.db.external import RunChoice
 from flowd.db.ledger import history
 from flowd.db.metastore import Metastore
 from flowd.db.secrets_store import Connections, Variables
@@ -42,6 +44,9 @@ class LookUps:
             "context": self._context,
             "triggering_asset_events": self._triggering_asset_events,
             "asset_events": self._asset_events,
+            "dag": self._dag,
+            "run_states": self._run_states,
+            "task_states": self._task_states,
         }
 
     async def answer(self, _attempt: int, request: Frame) -> Frame:
@@ -94,6 +99,35 @@ class LookUps:
         async with self._library.metastore.reading() as tx:
             found = await asset_events.by_name(tx, request["name"], is_alias=bool(request["is_alias"]))
         return {"events": _told(found)}
+
+    async def _dag(self, request: Frame) -> Frame:
+        async with self._library.metastore.reading() as tx:
+            found = await external.find_dag(tx, DagId(request["dag_id"]))
+        return {"dag": None if found is None else asdict(found)}
+
+    async def _run_states(self, request: Frame) -> Frame:
+        async with self._library.metastore.reading() as tx:
+            return {"states": await external.run_states(tx, _choice(request))}
+
+    async def _task_states(self, request: Frame) -> Frame:
+        task_ids, group_id = request.get("task_ids"), request.get("task_group_id")
+        async with self._library.metastore.reading() as tx:
+            if group_id is not None:
+                dag = await external.find_dag(tx, DagId(request["dag_id"]))
+                task_ids = [*(task_ids or ()), *(dag.groups.get(group_id, ()) if dag else ())]
+            found = await external.task_states(
+                tx, _choice(request), task_ids=task_ids, map_index=request.get("map_index")
+            )
+        return {"tasks": [asdict(one) for one in found]}
+
+
+def _choice(request: Frame) -> RunChoice:
+    dates = request.get("logical_dates")
+    return RunChoice(
+        dag_id=DagId(request["dag_id"]),
+        run_ids=request.get("run_ids"),
+        logical_dates=None if dates is None else [datetime.fromisoformat(date) for date in dates],
+    )
 
 
 def _told(events: Sequence[asset_events.StoredEvent]) -> list[dict[str, Any]]:

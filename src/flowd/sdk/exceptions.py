@@ -64,6 +64,62 @@ class TaskNotFound(AirflowNotFoundException):
     """The DAG has no task of this id."""
 
 
+class DagNotFound(AirflowNotFoundException):
+    """No DAG of this id is known."""
+
+
+class DagRunNotFound(AirflowNotFoundException):
+    """The DAG has no run of this id."""
+
+
+class DagRunAlreadyExists(AirflowFailException):
+    """The DAG has a run of this id or logical date already; no retry would change that."""
+
+
+class DagIsPaused(AirflowException):
+    """A paused DAG was to be triggered, and is not where `fail_when_dag_is_paused` is set."""
+
+    def __init__(self, dag_id: str) -> None:
+        super().__init__(f"the DAG {dag_id!r} is paused: unpause it, or do without fail_when_dag_is_paused")
+        self.dag_id = dag_id
+
+
+class ExternalTaskSensorError(AirflowException):
+    """Base of what an ExternalTaskSensor raises."""
+
+
+class ExternalDagNotFoundError(ExternalTaskSensorError):
+    """The DAG that was waited for does not exist."""
+
+
+class ExternalDagDeletedError(ExternalTaskSensorError):
+    """The file of the DAG that was waited for is gone."""
+
+
+class ExternalTaskNotFoundError(ExternalTaskSensorError):
+    """The task that was waited for is not in its DAG."""
+
+
+class ExternalTaskGroupNotFoundError(ExternalTaskSensorError):
+    """The task group that was waited for is not in its DAG."""
+
+
+class ExternalTaskFailedError(ExternalTaskSensorError):
+    """A task that was waited for is in one of the failed states."""
+
+
+class ExternalTaskGroupFailedError(ExternalTaskSensorError):
+    """A task of the group that was waited for is in one of the failed states."""
+
+
+class ExternalDagFailedError(ExternalTaskSensorError):
+    """The run that was waited for is in one of the failed states."""
+
+
+class DuplicateStateError(ExternalTaskSensorError):
+    """A state is among more than one of the allowed, skipped and failed states."""
+
+
 class ParamValidationError(AirflowException):
     """A parameter has no value, or one its schema forbids."""
 

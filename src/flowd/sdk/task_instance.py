@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from flowd.domain.assignment import Assignment
 from flowd.domain.ids import UNMAPPED
+from flowd.sdk import external_states
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.dag_run import RunningDagRun
 from flowd.sdk.moments import moment
@@ -20,7 +21,13 @@ from flowd.sdk.xcom_json import from_json, to_json
 
 
 class RunningTaskInstance:
-    """One try of a task, while it runs."""
+    """One try of a task, while it runs; it also answers about other DAGs, their runs and their tasks."""
+
+    get_dag = staticmethod(external_states.get_dag)
+    get_dagrun_state = staticmethod(external_states.get_dagrun_state)
+    get_dr_count = staticmethod(external_states.get_dr_count)
+    get_task_states = staticmethod(external_states.get_task_states)
+    get_ti_count = staticmethod(external_states.get_ti_count)
 
     def __init__(self, assignment: Assignment, task: BaseOperator, dag_run: RunningDagRun) -> None:
         self.task = task

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from flowd.actions.backends import Backends
 from flowd.clock import SystemClock
-from flowd.db.metastore import Metastore
 from flowd.db.secrets_store import Connections, Variables
 from flowd.roles.bundle_cache import BundleCache
 from flowd.roles.look_ups import Library
@@ -16,13 +16,15 @@ from flowd.security.vault import Vault
 from tests.child.keeper.launching import KEEPER_ENV
 
 
-def a_bench(metastore: Metastore, reporter: Reporter, folder: Path, bundles: BundleCache | None = None) -> Workbench:
+def a_bench(backends: Backends, reporter: Reporter, folder: Path, bundles: BundleCache | None = None) -> Workbench:
     """What attempts work with; logs and bundles lie in `folder`."""
+    metastore = backends.metastore
     vault = Vault([Fernet.generate_key().decode()])
     return Workbench(
         library=Library(
             metastore=metastore, variables=Variables(metastore, vault), connections=Connections(metastore, vault)
         ),
+        backends=backends,
         bundles=bundles or BundleCache(metastore, folder / "bundles"),
         reporter=reporter,
         clock=SystemClock(),

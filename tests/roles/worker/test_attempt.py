@@ -77,7 +77,7 @@ async def test_what_is_not_wanted_any_more_is_never_started(
 ) -> None:
     claimed = await claimed_one(site, a_task("load", work=BashWork(script=f"touch {tmp_path}/ran")))
     async with reporting(site, tmp_path) as reporter:
-        attempt = Attempt(claimed, a_bench(site.metastore, reporter, tmp_path))
+        attempt = Attempt(claimed, a_bench(site.backends, reporter, tmp_path))
         getattr(attempt, order)()
 
         assert (await outcome(site, attempt, keeper))[1] == state
@@ -91,7 +91,7 @@ async def test_a_lease_that_had_ended_before_the_start_uses_no_retry(
 ) -> None:
     claimed = replace(await claimed_one(site, a_task("load")), fence_at_ns=time.monotonic_ns())
     async with reporting(site, tmp_path) as reporter:
-        attempt = Attempt(claimed, a_bench(site.metastore, reporter, tmp_path))
+        attempt = Attempt(claimed, a_bench(site.backends, reporter, tmp_path))
 
         assert (await outcome(site, attempt, keeper))[1] == "up_for_retry"
 
@@ -102,7 +102,7 @@ async def test_the_log_of_a_try_whose_keeper_was_killed_says_that_its_end_is_mis
     script = "echo begun; while :; do echo more; done"
     claimed = await claimed_one(site, a_task("load", work=BashWork(script=script)))
     async with reporting(site, tmp_path) as reporter:
-        attempt = Attempt(claimed, a_bench(site.metastore, reporter, tmp_path))
+        attempt = Attempt(claimed, a_bench(site.backends, reporter, tmp_path))
         running = asyncio.ensure_future(outcome(site, attempt, keeper))
         await eventually(lambda: any("begun" in log.read_text() for log in (tmp_path / "logs").rglob("*.log")))
 
@@ -118,7 +118,7 @@ async def test_the_log_of_a_try_whose_keeper_was_killed_says_that_its_end_is_mis
 async def test_a_bundle_that_does_not_exist_is_a_failure(site: LedgerSite, keeper: Keeper, tmp_path: Path) -> None:
     claimed = await claimed_one(site, python_task())
     async with reporting(site, tmp_path) as reporter:
-        ended, state = await outcome(site, Attempt(claimed, a_bench(site.metastore, reporter, tmp_path)), keeper)
+        ended, state = await outcome(site, Attempt(claimed, a_bench(site.backends, reporter, tmp_path)), keeper)
 
     assert ended is not None and ended.by is EndedBy.NOT_STARTED and "bundle" in str(ended.error)
     assert state == "failed"
@@ -132,7 +132,7 @@ async def test_a_disk_that_cannot_be_written_uses_no_retry(
     bundle = await store(site.metastore, b"")
     claimed = with_bundle(await claimed_one(site, python_task()), bundle)
     async with reporting(site, tmp_path) as reporter:
-        bench = a_bench(site.metastore, reporter, tmp_path, BundleCache(site.metastore, tmp_path / "file" / "bundles"))
+        bench = a_bench(site.backends, reporter, tmp_path, BundleCache(site.metastore, tmp_path / "file" / "bundles"))
 
         ended, state = await outcome(site, Attempt(claimed, bench), keeper)
 
@@ -153,7 +153,7 @@ async def test_an_outage_between_claim_and_bundle_is_waited_out_and_uses_no_retr
         away = Metastore(urlunsplit(url._replace(netloc=f"{who}@127.0.0.1:{wire.port}")), pool_size=1)
         await wire.refuse()
         async with reporting(site, tmp_path) as reporter:
-            bench = a_bench(site.metastore, reporter, tmp_path, BundleCache(away, tmp_path / "bundles"))
+            bench = a_bench(site.backends, reporter, tmp_path, BundleCache(away, tmp_path / "bundles"))
             attempt = Attempt(claimed, bench)
             running = asyncio.ensure_future(outcome(site, attempt, keeper))
             done, _ = await asyncio.wait({running}, timeout=0.5)
@@ -178,7 +178,7 @@ async def test_a_bundle_stays_for_as_long_as_its_task_runs(site: LedgerSite, kee
     claimed = with_bundle(await claimed_one(site, python_task()), bundle)
     cache = BundleCache(site.metastore, tmp_path / "bundles", most_bytes=1)
     async with reporting(site, tmp_path) as reporter:
-        attempt = Attempt(claimed, a_bench(site.metastore, reporter, tmp_path, cache))
+        attempt = Attempt(claimed, a_bench(site.backends, reporter, tmp_path, cache))
         running = asyncio.ensure_future(attempt.run(keeper))
         await eventually(here.exists, 20)
 

@@ -102,7 +102,7 @@ async def test_a_try_whose_report_is_in_while_its_answer_is_on_the_way_is_not_lo
     await site.begin(a_dag(a_task("load", work=BashWork(script="true"))))
     claimed = (await site.claim())["load"]
     async with reporting(site, tmp_path) as reporter, Keeper.open(env=KEEPER_ENV, on_request=no_answer) as keeper:
-        attempt = Attempt(claimed, a_bench(site.metastore, reporter, tmp_path))
+        attempt = Attempt(claimed, a_bench(site.backends, reporter, tmp_path))
         ended = await attempt.run(keeper)
         assert ended is not None and await attempt.report(ended)
 

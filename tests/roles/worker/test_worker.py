@@ -42,7 +42,7 @@ async def working(site: LedgerSite, folder: Path) -> AsyncIterator[Worker]:
             SigningKeys.from_secrets(["a secret"]),
             site.worker(home.name, lease=3 * HOUR),
             site.metastore,
-            a_bench(site.metastore, reporter, folder),
+            a_bench(site.backends, reporter, folder),
             home,
         )
         async with asyncio.TaskGroup() as group:

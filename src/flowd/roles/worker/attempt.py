@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from flowd.actions.backends import Backends
 from flowd.child.frames import FrameTooLong
 from flowd.child.keeper.log_pump import event_line
 from flowd.child.keeper_client import Keeper, KeeperDied, RunningTree
@@ -49,6 +50,7 @@ class Workbench:
     """What every attempt of a worker works with."""
 
     library: Library
+    backends: Backends
     bundles: BundleCache
     reporter: Reporter
     clock: Clock
@@ -143,7 +145,7 @@ class Attempt:
 
     async def _run_under(self, keeper: Keeper, launch: Launch) -> Ended | None:
         assignment = self.claimed.assignment
-        requests = TaskRequests(self._bench.library, self.claimed)
+        requests = TaskRequests(self._bench.library, self._bench.backends, self.claimed)
         try:
             self._tree = await keeper.start(launch, requests.answer)
             if not self._is_wanted:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from flowd.actions.backends import Backends
 from flowd.child.frames import Frame
 from flowd.db import rendered, xcoms
 from flowd.db.ledger import lease
@@ -10,14 +11,16 @@ from flowd.db.transaction import Transaction
 from flowd.domain.errors import NotFound, StaleClaim
 from flowd.queue.base import Claimed
 from flowd.roles.look_ups import Library, LookUps, Operation
+from flowd.roles.worker.run_trigger import RunTrigger
 
 
 class TaskRequests(LookUps):
     """Serves one try. What it writes is guarded by the try's token: a fenced task changes nothing."""
 
-    def __init__(self, library: Library, claimed: Claimed) -> None:
+    def __init__(self, library: Library, backends: Backends, claimed: Claimed) -> None:
         super().__init__(library, claimed.assignment.dag_id, claimed.assignment.run_id)
         self._claimed = claimed
+        self._run_trigger = RunTrigger(backends, claimed.assignment)
 
     @property
     def operations(self) -> Mapping[str, Operation]:
@@ -28,6 +31,7 @@ class TaskRequests(LookUps):
             "variable_set": self._variable_set,
             "variable_delete": self._variable_delete,
             "rendered": self._rendered,
+            "trigger_dag_run": self._trigger_dag_run,
         }
 
     async def _xcom_push(self, request: Frame) -> Frame:
@@ -61,6 +65,11 @@ class TaskRequests(LookUps):
             await self._require_standing(tx)
             await rendered.store(tx, assignment.instance, assignment.try_number, request["fields"])
         return {}
+
+    async def _trigger_dag_run(self, request: Frame) -> Frame:
+        async with self._library.metastore.transaction(is_brief=True) as tx:
+            await self._require_standing(tx)
+        return await self._run_trigger.trigger(request)
 
     async def _require_standing(self, tx: Transaction) -> None:
         if not await lease.standing(tx, self._claimed.assignment.instance, self._claimed.token):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.harness.broker_server import BrokerServer
 from tests.faults.harness.cluster import Cluster, Servers
 from tests.faults.harness.database_server import DatabaseServer
 from tests.faults.harness.loop_thread import LoopThread
@@ -20,6 +21,7 @@ from tests.faults.harness.postgres import PostgresProcess
 from tests.faults.harness.rabbitmq import RabbitmqProcess
 from tests.faults.harness.result_table import PROPERTY
 from tests.faults.harness.server_process import ServerMissing
+from tests.faults.harness.sqs import SqsProcess
 from tests.faults.harness.trial import Trial
 
 SEED_VARIABLE = "FLOWD_FAULT_SEED"
@@ -60,7 +62,7 @@ def servers(fault_folder: Path) -> Iterator[Servers]:
             rabbitmq = stack.enter_context(RabbitmqProcess(fault_folder / "rabbitmq"))
         except ServerMissing as absence:
             pytest.fail(str(absence), pytrace=False)
-        yield Servers(wires=wires, database=postgres, rabbitmq=rabbitmq)
+        yield Servers(wires=wires, database=postgres, broker=rabbitmq)
 
 
 @pytest.fixture(scope="session")
@@ -79,10 +81,12 @@ def mariadb(fault_folder: Path) -> Iterator[MariadbProcess]:
 def new_cluster(servers: Servers, fault_folder: Path) -> NewCluster:
     """Call it for the context of a cluster without nodes, whose names are its own: `with new_cluster() as cluster`."""
 
-    def make(*, logs: Path | None = None, database: DatabaseServer | None = None) -> Cluster:
+    def make(
+        *, logs: Path | None = None, database: DatabaseServer | None = None, broker: BrokerServer | None = None
+    ) -> Cluster:
         name = f"cluster_{secrets.token_hex(4)}"
         (fault_folder / name).mkdir()
-        chosen = replace(servers, database=database or servers.database)
+        chosen = replace(servers, database=database or servers.database, broker=broker or servers.broker)
         return Cluster(chosen, fault_folder / name, name=name, logs=logs)
 
     return make
@@ -100,6 +104,14 @@ def cluster(new_cluster: NewCluster) -> Iterator[Cluster]:
 def mariadb_cluster(new_cluster: NewCluster, mariadb: MariadbProcess) -> Iterator[Cluster]:
     """The same on MariaDB."""
     with new_cluster(database=mariadb) as cluster:
+        cluster.start()
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def sqs_cluster(new_cluster: NewCluster, fault_folder: Path) -> Iterator[Cluster]:
+    """The same on SQS instead of RabbitMQ."""
+    with SqsProcess(fault_folder / "sqs") as sqs, new_cluster(broker=sqs) as cluster:
         cluster.start()
         yield cluster
 

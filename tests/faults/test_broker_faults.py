@@ -60,16 +60,19 @@ def test_a_memory_alarm_holds_publishers_back_and_triggers_go_on(cluster: Cluste
         it.await_answers()
 
 
+LOST = (
+    Order(door="dispatcher.publish.publish", action=Action.DROP, every=2),
+    Order(door="redeliverer.step.publish", action=Action.DROP, every=2),
+    Order(door="reporter.write.ring", action=Action.DROP, every=2),
+    Order(door="trigger_run.ring", action=Action.DROP, every=2),
+    Order(door="delivery.ack", action=Action.FAIL, every=3),
+)
+
+
 def test_lost_messages_rings_and_receipts_cost_time_and_nothing_else(cluster: Cluster, trial: StartTrial) -> None:
     with trial("every 2nd message and ring dropped, every 3rd receipt lost") as it:
         for member in cluster.members.values():
-            member.order(
-                Order(door="dispatcher.publish.publish", action=Action.DROP, every=2),
-                Order(door="redeliverer.step.publish", action=Action.DROP, every=2),
-                Order(door="reporter.write.ring", action=Action.DROP, every=2),
-                Order(door="trigger_run.ring", action=Action.DROP, every=2),
-                Order(door="delivery.ack", action=Action.FAIL, every=3),
-            )
+            member.order(*LOST)
         it.trigger(10)
         it.await_progress(15)
         it.note_obeyed()

@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 
 from tests.faults.conftest import NewCluster, StartTrial
+from tests.faults.harness.broken_messages import Interceptor
 from tests.faults.harness.cluster import NOTHING, Cluster
 from tests.faults.harness.postgres import PostgresProcess
+from tests.faults.harness.trial import SETTLE_SECONDS
 from tests.faults.node import CLOCK_SHIFT
 
 pytestmark = pytest.mark.timeout(1200)
@@ -52,6 +54,29 @@ def test_the_metastores_clock_jumps_and_nobody_is_given_up(
         assert abs(written_us - time.time_ns() // 1000) > SHORTEST_SHIFT_US, "the clock did not move"
         lost = "SELECT COUNT(*) FROM task_transition WHERE cause = 'lost'"
         assert cluster.ledger.rows(lost) == [(0,)], "a jump of the clock was taken for a worker's death"
+
+
+@pytest.mark.soak
+def test_messages_that_come_an_hour_late_start_nothing(new_cluster: NewCluster, trial: StartTrial) -> None:
+    with a_pair_of_schedulers(new_cluster) as cluster:
+        postgres, rabbitmq = cluster.servers.database, cluster.servers.rabbitmq
+        assert isinstance(postgres, PostgresProcess)
+        with trial("messages an hour late", cluster=cluster, is_clock_steady=False) as it:
+            post = Interceptor(cluster.servers.wires, rabbitmq.url, cluster.task_queue)
+            for name in ("worker1", "other"):
+                cluster[name].pause()
+            rabbitmq.control("close_all_connections", "what frozen workers hold goes back")
+            it.trigger(8, ["journal_chain"])
+            late = post.take(least=4)
+            for name in ("worker1", "other"):
+                cluster[name].resume()
+            # Their tasks are rung for again, and run.
+            it.await_progress(24)
+            postgres.move_clock(cluster.name, "1 hour")
+            begun = it.trigger(4, ["journal_chain"])
+            post.put(late)
+            it.note(f"{len(late)} messages an hour late")
+            begun.join(SETTLE_SECONDS)
 
 
 @pytest.mark.soak

@@ -8,9 +8,14 @@ from tests.faults.failpoints.door import SOURCE, catalogue, doors_of
 from tests.faults.failpoints.order import Action, Order
 from tests.faults.harness.cluster import Cluster
 from tests.faults.provocations import PROVOCATIONS
+from tests.faults.test_apis_that_die import REQUESTS
 
 BELOW = {str(path.relative_to(SOURCE)) for path in SOURCE.glob("db/driver*.py")} | {"db/connections.py"}
 """What the metastore itself stands on."""
+
+
+NOT_BY_REQUEST = ("mark.cancel_tasks.", "workers.set_concurrency.")
+"""Actions that the REST API does not have yet."""
 
 
 def test_nothing_is_committed_but_through_a_door() -> None:
@@ -42,6 +47,12 @@ def test_somebody_knows_how_to_bring_a_node_to_each_door() -> None:
     wanted = {name for role in ("scheduler", "worker") for name in doors_of(role)}
 
     assert {name for name in wanted if not any(name.startswith(agent) for agent in PROVOCATIONS)} == set()
+
+
+def test_somebody_knows_a_request_that_brings_an_api_to_each_door() -> None:
+    wanted = set(doors_of("api"))
+
+    assert {name for name in wanted if not name.startswith((*REQUESTS, "trigger_run.", *NOT_BY_REQUEST))} == set()
 
 
 def test_a_node_knows_its_doors_by_the_names_of_the_catalogue(cluster: Cluster) -> None:

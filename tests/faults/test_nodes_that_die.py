@@ -2,9 +2,7 @@
 
 import pytest
 
-from flowd.domain.states import RunState
 from tests.faults.conftest import StartTrial
-from tests.faults.failpoints.order import Action, Moment, Order
 from tests.faults.harness.cluster import Cluster
 
 pytestmark = pytest.mark.timeout(1200)
@@ -33,15 +31,3 @@ def test_all_schedulers_may_die_and_what_was_triggered_waits(cluster: Cluster, t
         for name in ("master1", "master2"):
             cluster[name].kill()
             it.note(f"SIGKILL of {name}")
-
-
-@pytest.mark.parametrize("moment", [pytest.param(Moment.BEFORE, marks=pytest.mark.soak), Moment.AFTER])
-def test_an_api_that_dies_around_its_commit_makes_one_run(cluster: Cluster, trial: StartTrial, moment: Moment) -> None:
-    with trial(f"SIGKILL of an API {moment.value} its commit, request repeated under its key") as it:
-        cluster["master1"].order(Order(door="trigger_run.attempt.commit", action=Action.KILL, moment=moment))
-        load = it.trigger(6)
-        it.await_obeyed(cluster["master1"])
-
-    assert len(set(load.runs)) == 6
-    assert any(told.outcome == "unknown" for told in load.told)
-    assert {cluster.ledger.run_states()[run] for run in load.runs} == {RunState.SUCCESS}

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.faults.failpoints.order import VARIABLE, OrderBook
+from tests.faults.harness.broker_server import BrokerServer
 from tests.faults.harness.database_server import DatabaseServer
 from tests.faults.harness.ledger import Ledger
 from tests.faults.harness.link import Link
@@ -37,7 +38,6 @@ FAST: Mapping[str, str] = {
 
 MEMBERS = {"master1": "api,scheduler", "master2": "api,scheduler", "worker1": "worker", "worker2": "worker"}
 NOTHING: Mapping[str, str] = {}
-BROKER_HEARTBEAT_SECONDS = 3
 NARROW_SLOTS = 3
 
 
@@ -47,11 +47,17 @@ class Servers:
 
     wires: LoopThread
     database: DatabaseServer
-    rabbitmq: RabbitmqProcess
+    broker: BrokerServer
 
     def __iter__(self) -> Iterator[ServerProcess]:
         yield self.database
-        yield self.rabbitmq
+        yield self.broker
+
+    @property
+    def rabbitmq(self) -> RabbitmqProcess:
+        """The broker, where the scenario is one of RabbitMQ's own."""
+        assert isinstance(self.broker, RabbitmqProcess)
+        return self.broker
 
 
 class Cluster:
@@ -87,7 +93,7 @@ class Cluster:
     def add(self, name: str, roles: str, environ: Mapping[str, str] = NOTHING, *, home: Path | None = None) -> Member:
         """Make a node, with its state in `home`, and begin to start it; `await_ready` waits for all."""
         metastore = Link(self.servers.wires, self.servers.database.port)
-        broker = Link(self.servers.wires, self.servers.rabbitmq.port)
+        broker = Link(self.servers.wires, self.servers.broker.port)
         home = home or self.folder / name
         home.mkdir(exist_ok=True)
         book = OrderBook(self.folder / f"{name}.orders")
@@ -95,7 +101,7 @@ class Cluster:
             **FAST,
             "FLOWD__DATABASE__URL": self.servers.database.url(self.name, metastore.port),
             "FLOWD__DATABASE__AUTO_MIGRATE": "true",
-            "FLOWD__QUEUE__URL": (f"amqp://guest:guest@127.0.0.1:{broker.port}/?heartbeat={BROKER_HEARTBEAT_SECONDS}"),
+            **self.servers.broker.settings(broker.port),
             "FLOWD__QUEUE__PREFIX": self.name,
             "FLOWD__LOGS__URL": f"file://{self.logs}",
             "FLOWD__DAGS__FOLDER": str(self.dags if "scheduler" in roles else self.folder / "no-dags-here"),

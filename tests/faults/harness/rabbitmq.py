@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from bench.cluster.free_port import free_port
-from tests.faults.harness.server_process import ServerProcess, program
+from tests.faults.harness.broker_server import BrokerServer
+from tests.faults.harness.server_process import program
 
+HEARTBEAT_SECONDS = 3
 _PLACES = ("/usr/lib/rabbitmq/bin",)  # the scripts themselves: Debian's wrappers in PATH become the system's own node
 
 
-class RabbitmqProcess(ServerProcess):
+class RabbitmqProcess(BrokerServer):
     """A broker of its own name, which no other Erlang node of this machine meets."""
 
     name = "RabbitMQ"
@@ -54,6 +56,9 @@ class RabbitmqProcess(ServerProcess):
 
     def answers(self) -> bool:
         return "Server startup complete" in self.log and self.listens()
+
+    def settings(self, port: int) -> Mapping[str, str]:
+        return {"FLOWD__QUEUE__URL": f"amqp://guest:guest@127.0.0.1:{port}/?heartbeat={HEARTBEAT_SECONDS}"}
 
     def control(self, *arguments: str) -> str:
         """Run `rabbitmqctl` on it."""

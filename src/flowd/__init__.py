@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from flowd.operators.branch_dates import BranchDayOfWeekOperator as BranchDayOfWeekOperator
     from flowd.operators.decorators import task as task
     from flowd.operators.empty import EmptyOperator as EmptyOperator
+    from flowd.operators.guest_python import BranchExternalPythonOperator as BranchExternalPythonOperator
+    from flowd.operators.guest_python import ExternalPythonOperator as ExternalPythonOperator
     from flowd.operators.latest_only import LatestOnlyOperator as LatestOnlyOperator
     from flowd.operators.python import PythonOperator as PythonOperator
     from flowd.operators.setup_teardown import setup as setup
     from flowd.operators.setup_teardown import teardown as teardown
     from flowd.operators.short_circuit import ShortCircuitOperator as ShortCircuitOperator
+    from flowd.operators.virtualenv import BranchPythonVirtualenvOperator as BranchPythonVirtualenvOperator
+    from flowd.operators.virtualenv import PythonVirtualenvOperator as PythonVirtualenvOperator
     from flowd.sdk.base_operator import BaseOperator as BaseOperator
     from flowd.sdk.connection import Connection as Connection
     from flowd.sdk.context import Context as Context
@@ -49,15 +53,19 @@ _HOME = {
     "BaseOperator": "flowd.sdk.base_operator",
     "BranchDateTimeOperator": "flowd.operators.branch_dates",
     "BranchDayOfWeekOperator": "flowd.operators.branch_dates",
+    "BranchExternalPythonOperator": "flowd.operators.guest_python",
     "BranchPythonOperator": "flowd.operators.branch",
+    "BranchPythonVirtualenvOperator": "flowd.operators.virtualenv",
     "Connection": "flowd.sdk.connection",
     "Context": "flowd.sdk.context",
     "DAG": "flowd.sdk.dag",
     "EmptyOperator": "flowd.operators.empty",
+    "ExternalPythonOperator": "flowd.operators.guest_python",
     "Label": "flowd.sdk.label",
     "LatestOnlyOperator": "flowd.operators.latest_only",
     "Param": "flowd.sdk.param",
     "PythonOperator": "flowd.operators.python",
+    "PythonVirtualenvOperator": "flowd.operators.virtualenv",
     "ShortCircuitOperator": "flowd.operators.short_circuit",
     "TaskGroup": "flowd.sdk.task_group",
     "Variable": "flowd.sdk.variable",

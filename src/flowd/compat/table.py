@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from flowd.compat.library_table import LIBRARY, put_together
+from flowd.compat.operators_table import OPERATORS
 from flowd.compat.waiting_table import WAITING
 
 _DAG = {"DAG": "flowd.sdk.dag:DAG"}
@@ -243,5 +244,6 @@ def _add(modules: Mapping[str, Mapping[str, str]]) -> None:
 
 
 _add(LIBRARY)
+_add(OPERATORS)
 _add(WAITING)
 _add(put_together(MODULES))

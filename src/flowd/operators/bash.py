@@ -48,7 +48,7 @@ class BashOperator(BaseOperator):
         self.env = env
         self.append_env = append_env
         self.output_encoding = output_encoding
-        self.skip_on_exit_code = _codes(skip_on_exit_code)
+        self.skip_on_exit_code = exit_codes(skip_on_exit_code)
         self.cwd = cwd
         self.output_processor = output_processor
         self._process: subprocess.Popen[bytes] | None = None
@@ -145,7 +145,8 @@ class BashOperator(BaseOperator):
         return {**inherited, **_context_variables(context), **own}
 
 
-def _codes(codes: Any) -> tuple[int, ...]:
+def exit_codes(codes: Any) -> tuple[int, ...]:
+    """Return the exit codes that an author gave: one, several or none."""
     if codes is None:
         return ()
     return (codes,) if isinstance(codes, int) else tuple(sorted(codes))

@@ -13,9 +13,18 @@ from flowd.operators.decorated import (
     returns_a_dict,
 )
 from flowd.operators.decorated_bash import DecoratedBashOperator
+from flowd.operators.decorated_guests import (
+    DecoratedBranchExternalPythonOperator,
+    DecoratedBranchVirtualenvOperator,
+    DecoratedExternalPythonOperator,
+    DecoratedVirtualenvOperator,
+)
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.keywords import nearest
 from flowd.sdk.xcom_arg import XComArg
+
+_RETURNING = (DecoratedOperator, DecoratedVirtualenvOperator, DecoratedExternalPythonOperator)
+"""Operators whose function returns the task's own value: its annotation may say that there are several outputs."""
 
 
 class TaskFunction:
@@ -40,7 +49,7 @@ class TaskFunction:
         keywords = {"doc_md": self.function.__doc__, **self._keywords}
         keywords.setdefault("task_id", self.function.__name__)
         if keywords.get("multiple_outputs") is None:
-            is_plain = self.operator_class is DecoratedOperator
+            is_plain = self.operator_class in _RETURNING
             keywords["multiple_outputs"] = is_plain and returns_a_dict(self.function)
         made = self.operator_class(python_callable=self.function, op_args=args, op_kwargs=kwargs, **keywords)
         return (made if self._mark is None else self._mark(made)).output
@@ -88,7 +97,7 @@ class TaskDecorator:
 
 
 class TaskDecorators(TaskDecorator):
-    """`task`, with `task.python`, `task.bash`, `task.branch`, `task.short_circuit` and `task.sensor`."""
+    """`task`, with `task.python`, `task.bash`, `task.branch`, `task.virtualenv` and the other variants."""
 
     def __init__(self) -> None:
         super().__init__(DecoratedOperator)
@@ -97,12 +106,16 @@ class TaskDecorators(TaskDecorator):
         self.branch = TaskDecorator(DecoratedBranchOperator)
         self.short_circuit = TaskDecorator(DecoratedShortCircuitOperator)
         self.sensor = TaskDecorator(DecoratedSensorOperator)
+        self.virtualenv = TaskDecorator(DecoratedVirtualenvOperator)
+        self.external_python = TaskDecorator(DecoratedExternalPythonOperator)
+        self.branch_virtualenv = TaskDecorator(DecoratedBranchVirtualenvOperator)
+        self.branch_external_python = TaskDecorator(DecoratedBranchExternalPythonOperator)
 
     def __getattr__(self, name: str) -> NoReturn:
-        known = ("python", "bash", "branch", "short_circuit", "sensor")
+        known = tuple(vars(self).keys() - {"_operator"})
         raise AttributeError(
             f"@task.{name} is not in this version of flowd{nearest(name, known)}; there are @task, "
-            f"{', '.join(f'@task.{variant}' for variant in known)}"
+            f"{', '.join(f'@task.{variant}' for variant in sorted(known))}"
         )
 
 

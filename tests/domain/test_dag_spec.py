@@ -45,6 +45,7 @@ DAG_CHANGES: dict[str, Any] = {
     "is_paused_upon_creation": False,
     "params": {"day": {"value": 1}},
     "has_run_callbacks": True,
+    "fail_fast": True,
     "presentation": {"tags": ["a"]},
 }
 TASK_CHANGES: dict[str, Any] = {

@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +31,10 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The ending; of a success the XCom `value` (JSON; None is none), `skip` and asset events; else error or time."""
+    """The ending; of a success the XCom `value` (JSON; None is none), `skip` and asset events; else error or time.
+
+    `retry_delay` takes the place of the task's own before the next try.
+    """
 
     ending: Ending
     value: Any = None
@@ -39,6 +42,7 @@ class Outcome:
     asset_events: Sequence[Mapping[str, Any]] = ()
     until: datetime | None = None
     error: BaseException | None = None
+    retry_delay: timedelta | None = None
 
     @property
     def is_failure(self) -> bool:
@@ -56,6 +60,8 @@ class Outcome:
             document["asset_events"] = list(self.asset_events)
         if self.until is not None:
             document["until"] = self.until.isoformat()
+        if self.retry_delay is not None:
+            document["retry_delay"] = self.retry_delay.total_seconds()
         if self.error is not None:
             document["error"] = describe(self.error)
         return document

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from flowd.child.channel import Channel
+from flowd.child.failure_mail import mail_failure
 from flowd.child.outcome import Ending, Outcome, describe, outcome_of_error
 from flowd.child.rendered import report_rendered
+from flowd.child.retry_decision import after_failure
 from flowd.child.task_log import log_to_stdout
 from flowd.child.termination import Terminated, terminable
 from flowd.domain.assignment import Assignment, assignment_from_json
@@ -83,7 +85,7 @@ def _run(task: BaseOperator, context: Context, assignment: Assignment, started: 
         except Terminated:
             return _terminated(task, assignment, time.monotonic() - started)
         except BaseException as error:
-            return outcome_of_error(error)
+            return after_failure(task, context, outcome_of_error(error))
 
 
 def _execute(task: BaseOperator, context: Context) -> Any:
@@ -140,6 +142,8 @@ def _call_back(task: BaseOperator, context: Context, outcome: Outcome, assignmen
     context["ti"].state = _state(outcome, name)
     context["exception"] = outcome.error
     call_all(task, name, context)
+    if outcome.is_failure and task.sends_mail:
+        mail_failure(task, context, is_retried=name == "on_retry_callback")
 
 
 def _state(outcome: Outcome, callback: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from flowd.compat.importer import expects_failure
 from flowd.compat.library_table import PUT_TOGETHER
 from flowd.compat.real_provider import find_real_provider
+from flowd.compat.services_table import SERVICES
 from flowd.compat.stub import StubModule, is_stub_territory
 from flowd.compat.table import MODULES
 from flowd.sdk.keywords import nearest
@@ -84,6 +85,8 @@ class _AirflowModule(ModuleType):
             value = getattr(module, attribute) if attribute else module
         elif f"{self.__name__}.{name}" in KNOWN:
             value = importlib.import_module(f"{self.__name__}.{name}")
+        elif self.__name__ in SERVICES and not name.startswith("__"):
+            value = getattr(StubModule(self.__name__), name)
         else:
             raise AttributeError(_missing(f"{self.__name__}.{name}"))
         setattr(self, name, value)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from flowd.compat.library_table import LIBRARY, put_together
 from flowd.compat.operators_table import OPERATORS
+from flowd.compat.services_table import SERVICES
 from flowd.compat.waiting_table import WAITING
 
 _DAG = {"DAG": "flowd.sdk.dag:DAG"}
@@ -245,5 +246,6 @@ def _add(modules: Mapping[str, Mapping[str, str]]) -> None:
 
 _add(LIBRARY)
 _add(OPERATORS)
+_add(SERVICES)
 _add(WAITING)
 _add(put_together(MODULES))

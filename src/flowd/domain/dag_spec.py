@@ -27,7 +27,8 @@ class DagSpec:
     It runs when `timetable` says so and, where there are `assets`, when that condition on their events is met.
     `file` is relative to the DAG folder. `params` holds each parameter as `{value, description, schema}`.
     `max_active_tasks` bounds queued and running instances per run, as in Airflow 3. After `max_consecutive_failed_runs`
-    failed runs in a row, 0 for never, the scheduler pauses the DAG. `presentation` is what only pages and the API show:
+    failed runs in a row, 0 for never, the scheduler pauses the DAG. With `fail_fast` the first task that fails ends all
+    others but teardowns. `presentation` is what only pages and the API show:
     description, tags, owner, doc_md, task groups, access_control.
     """
 
@@ -46,6 +47,7 @@ class DagSpec:
     is_paused_upon_creation: bool | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     has_run_callbacks: bool = False
+    fail_fast: bool = False
     presentation: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -73,9 +75,9 @@ def _check_duration(name: str, duration: timedelta | None, where: str) -> None:
 
 
 def dag_to_json(dag: DagSpec) -> dict[str, Any]:
-    """Return `dag` as JSON values."""
+    """Return `dag` as JSON values; fail_fast is left out where it is not set."""
     timeout = dag.dagrun_timeout
-    return {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "dag_id": dag.dag_id,
         "file": dag.file,
@@ -94,6 +96,9 @@ def dag_to_json(dag: DagSpec) -> dict[str, Any]:
         "has_run_callbacks": dag.has_run_callbacks,
         "presentation": dict(dag.presentation),
     }
+    if dag.fail_fast:
+        document["fail_fast"] = True
+    return document
 
 
 def dag_from_json(document: Mapping[str, Any]) -> DagSpec:
@@ -117,6 +122,7 @@ def dag_from_json(document: Mapping[str, Any]) -> DagSpec:
         is_paused_upon_creation=document["is_paused_upon_creation"],
         params=document["params"],
         has_run_callbacks=document["has_run_callbacks"],
+        fail_fast=document.get("fail_fast", False),
         presentation=document["presentation"],
     )
 

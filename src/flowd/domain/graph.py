@@ -37,7 +37,7 @@ class Graph:
         for task_id, its in setups.items():
             serves |= {setup: (*serves.get(setup, ()), task_id) for setup in its.indirect}
         found: dict[str, object] = {
-            "leaves": deciding_tasks(self.tasks, self.downstream),
+            "leaves": deciding_tasks(self.tasks, self.downstream, is_fail_fast=self.dag.fail_fast),
             "setups": setups,
             "serves": serves,
             "depending_on_past": tuple(task.task_id for task in tasks if task.depends_on_past),

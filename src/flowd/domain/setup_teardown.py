@@ -41,12 +41,17 @@ def setups_by_task(tasks: Mapping[TaskId, TaskSpec], downstream: Edges) -> dict[
     return found
 
 
-def deciding_tasks(tasks: Mapping[TaskId, TaskSpec], downstream: Edges) -> tuple[TaskId, ...]:
-    """Return the tasks whose states decide the run's: all but such teardowns, where only such wait for them."""
+def deciding_tasks(
+    tasks: Mapping[TaskId, TaskSpec], downstream: Edges, *, is_fail_fast: bool = False
+) -> tuple[TaskId, ...]:
+    """Return the tasks whose states decide the run's: all but such teardowns, where only such wait for them.
+
+    Where the first failure ends the run, every task but such teardowns decides: what is behind it was only skipped.
+    """
     return tuple(
         task_id
         for task_id, task in tasks.items()
-        if _decides(task) and not any(_decides(tasks[below]) for below in downstream[task_id])
+        if _decides(task) and (is_fail_fast or not any(_decides(tasks[below]) for below in downstream[task_id]))
     )
 
 

@@ -91,7 +91,13 @@ class BashOperator(BaseOperator):
         return "bash"
 
     def _is_plain(self) -> bool:
-        if self.needs_python() or self.output_processor or self.output_encoding != "utf-8":
+        if (
+            self.needs_python()
+            or self.sends_mail
+            or self.retry_policy
+            or self.output_processor
+            or self.output_encoding != "utf-8"
+        ):
             return False
         # Other delimiters would not be seen below.
         if self.dag.jinja_environment_kwargs or not isinstance(self.env, (Mapping, type(None))):

@@ -16,6 +16,7 @@ from flowd.sdk.identifiers import check_identifier
 from flowd.sdk.keywords import refuse_unknown
 from flowd.sdk.operator_defaults import accepted_keywords, fill_from_default_args
 from flowd.sdk.param import ParamsDict
+from flowd.sdk.retry_policy import RetryPolicy
 from flowd.sdk.task_role import TaskWithRole
 from flowd.sdk.xcom_arg import RETURN_KEY, XComArg, operators_in
 
@@ -61,6 +62,7 @@ class BaseOperator(TaskWithRole):
         retry_delay: timedelta | float = timedelta(minutes=5),
         retry_exponential_backoff: bool | float = False,
         max_retry_delay: timedelta | float | None = None,
+        retry_policy: RetryPolicy | None = None,
         start_date: datetime | None = None,
         end_date: datetime | None = None,
         depends_on_past: bool = False,
@@ -126,6 +128,9 @@ class BaseOperator(TaskWithRole):
         self.retries = as_whole_number(retries or 0, f"{where}: retries")
         self.retry_delay = as_timedelta(retry_delay, f"{where}: retry_delay")
         self.retry_exponential_backoff = retry_exponential_backoff
+        if retry_policy is not None and not callable(getattr(retry_policy, "evaluate", None)):
+            raise InvalidDag(f"{where}: retry_policy is {retry_policy!r}, wanted a RetryPolicy")
+        self.retry_policy = retry_policy
         self.max_retry_delay = None
         if max_retry_delay is not None:
             self.max_retry_delay = as_timedelta(max_retry_delay, f"{where}: max_retry_delay")
@@ -204,6 +209,11 @@ class BaseOperator(TaskWithRole):
         """Return True where something beside `execute` needs Python: a hook, one of these callbacks, an asset event."""
         called = (getattr(self, name) for name in callbacks)
         return any((self._pre_execute_hook, self._post_execute_hook, self.outlets, *called))
+
+    @property
+    def sends_mail(self) -> bool:
+        """True where somebody wants a mail when the task fails or is tried again."""
+        return bool(self.email) and (self.email_on_failure or self.email_on_retry)
 
     @property
     def callable_name(self) -> str:

@@ -48,6 +48,7 @@ def _spec(dag: DAG, file: str) -> DagSpec:
         is_paused_upon_creation=dag.is_paused_upon_creation,
         params={name: plain_json(param.dump()) for name, param in sorted(dag.params.params().items())},
         has_run_callbacks=bool(dag.on_success_callback or dag.on_failure_callback),
+        fail_fast=dag.fail_fast,
         presentation=_presentation(dag),
     )
     check_durations(spec)

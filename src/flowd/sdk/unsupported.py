@@ -16,10 +16,7 @@ class _Keyword(NamedTuple):
     advice: str
 
 
-_DAG_ERRORS = (
-    _Keyword("fail_fast", False, "let tasks fail by trigger_rule='all_success' instead"),
-    _Keyword("deadline", None, "use dagrun_timeout"),
-)
+_DAG_ERRORS = (_Keyword("deadline", None, "use dagrun_timeout"),)
 _DAG_WARNINGS = (_Keyword("sla_miss_callback", None, "use dagrun_timeout and on_failure_callback"),)
 _TASK_ERRORS = (
     _Keyword("wait_for_downstream", False, "use depends_on_past, or max_active_runs=1 on the DAG"),
@@ -42,14 +39,7 @@ def check_dag(dag: DAG) -> None:
             DagWarning,
             stacklevel=2,
         )
-    mailed = [task.task_id for task in dag.tasks if task.email and (task.email_on_failure or task.email_on_retry)]
-    if mailed:
-        warnings.warn(
-            f"DAG {dag.dag_id!r}: flowd sends no e-mail by itself, and task {mailed[0]!r} asks for it; "
-            "use on_failure_callback",
-            DagWarning,
-            stacklevel=2,
-        )
+    _check_fail_fast(dag)
 
 
 def check_task(task: BaseOperator) -> None:
@@ -68,6 +58,16 @@ def check_task(task: BaseOperator) -> None:
             raise InvalidDag(
                 f"{where}: its {name} {own.isoformat()} is not the DAG's, which flowd cannot honour; put the task into "
                 "a DAG of its own or skip it by the date in the task"
+            )
+
+
+def _check_fail_fast(dag: DAG) -> None:
+    for task in dag.tasks if dag.fail_fast else ():
+        if not task.is_teardown and task.trigger_rule != TriggerRule.ALL_SUCCESS:
+            raise InvalidDag(
+                f"DAG {dag.dag_id!r}: fail_fast=True, and task {task.task_id!r} has trigger_rule "
+                f"{str(task.trigger_rule)!r}; where the first failure ends the run, every task has "
+                f"{TriggerRule.ALL_SUCCESS}"
             )
 
 

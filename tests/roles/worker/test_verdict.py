@@ -42,6 +42,16 @@ def test_no_wait_is_longer_than_a_century() -> None:
     assert verdict(poke).event == Rescheduled(TOKEN, LONGEST_WAIT)
 
 
+def test_a_task_may_say_how_long_its_next_try_waits() -> None:
+    def event(seconds: float) -> Any:
+        result = {"outcome": "failed", "error": {"message": "x"}, "retry_delay": seconds}
+        return verdict(Ended(by=EndedBy.EXIT, result=result)).event
+
+    assert event(7) == Failed(TOKEN, timedelta(seconds=7))
+    assert event(-7) == Failed(TOKEN, timedelta(0))
+    assert event(1e12) == Failed(TOKEN, LONGEST_WAIT)
+
+
 def test_the_text_of_an_error_can_be_stored() -> None:
     result = {"outcome": "failed", "error": {"message": "no file caf\udce9 \ud800\0!"}}
 

@@ -13,6 +13,7 @@ from flowd.domain.run_plan import News, Standing, Step, Tally, downstream_of, se
 from flowd.domain.states import RunState, TaskState
 from flowd.domain.task_events import Cleared, CompletedWithoutWork, Decided, RunStopped, TaskEvent
 from flowd.domain.task_instance import TaskInstance
+from flowd.roles.scheduler.fail_fast import stop_after_failure
 
 PAST_SETTLED = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
 """States of the same task in the run before that let a task go on which depends on its past."""
@@ -91,6 +92,7 @@ class Advance:
 
     async def propagate(self) -> None:
         """Tell the downstreams of every ended instance, and theirs, until nothing more is decided."""
+        await stop_after_failure(self._tx, {key: one.graph for key, one in self._runs.items()}, self._now)
         for instance in await advance.ended_instances(self._tx, list(self._runs)):
             progress = self._runs[instance.run]
             progress.told.append(instance.key)

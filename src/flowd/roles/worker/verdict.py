@@ -83,6 +83,9 @@ def _of_result(assignment: Assignment, token: ClaimToken, ended: Ended, failed: 
             return _verdict(Rescheduled(token, min(max(until - now, timedelta(0)), LONGEST_WAIT)), ended, None)
         case "fail_without_retry":
             return _verdict(Failed(token, failed.retry_after, is_retry_allowed=False), ended, error)
+        case "failed" if "retry_delay" in result:
+            wait = timedelta(seconds=max(0.0, float(result["retry_delay"])))
+            return _verdict(Failed(token, min(wait, LONGEST_WAIT)), ended, error)
         case "failed":
             return _verdict(failed, ended, error)
         case other:

@@ -100,7 +100,7 @@ def test_only_the_edges_of_the_graph_are_followed(
 ) -> None:
     before = an_instance(state, max_tries=TRIES_LEFT, version=7)
     if state is S.RESTARTING or isinstance(event, Released):
-        before = replace(before, try_number=1, held_until=NOW + LEASE)
+        before = before._replace(try_number=1, held_until=NOW + LEASE)
 
     if state in states:
         after = transition(before, event, NOW)
@@ -232,7 +232,7 @@ def test_a_task_that_has_killed_enough_workers_fails_whatever_its_retries() -> N
     instance = an_instance(S.RUNNING, max_tries=99)
     for _ in range(MAX_LOST):
         waiting = transition(instance, Lost(TOKEN, OnLost.RETRY), NOW)
-        instance = replace(waiting, state=S.RUNNING, token=TOKEN, lease_until=NOW)
+        instance = waiting._replace(state=S.RUNNING, token=TOKEN, lease_until=NOW)
 
     failed = transition(instance, Lost(TOKEN, OnLost.RETRY), NOW)
 
@@ -390,7 +390,7 @@ class AnyEvents(RuleBasedStateMachine):
     @precondition(lambda self: self.instance.token in self.processes_that_may_live())
     @rule()
     def the_holder_keeps_its_lease(self) -> None:
-        self.instance = replace(self.instance, lease_until=self.now + LEASE)
+        self.instance = self.instance._replace(lease_until=self.now + LEASE)
         assert self.instance.token is not None
         self.living[self.instance.token] = (self.instance.try_number, self.now + LEASE)
 
@@ -479,7 +479,7 @@ class AnyEvents(RuleBasedStateMachine):
     @precondition(lambda self: self.instance.needs_propagation)
     @rule()
     def its_downstreams_are_told(self) -> None:
-        self.instance = replace(self.instance, needs_propagation=False)
+        self.instance = self.instance._replace(needs_propagation=False)
 
     @invariant()
     def token_and_lease_are_held_exactly_while_running(self) -> None:

@@ -136,7 +136,7 @@ class _LongOver:
     @staticmethod
     async def instances(tx: Transaction, keys: Sequence[InstanceKey]) -> dict[InstanceKey, TaskInstance]:
         held = await read.instances(tx, keys)
-        return {key: replace(one, lease_until=datetime.min.replace(tzinfo=UTC)) for key, one in held.items()}
+        return {key: one._replace(lease_until=datetime.min.replace(tzinfo=UTC)) for key, one in held.items()}
 
 
 # Admission: whoever asks gets a slot.

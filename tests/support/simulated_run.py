@@ -138,8 +138,7 @@ class SimulatedRun:
 
     def replace(self, task_id: TaskId, **fields: Any) -> None:
         """Set fields of an instance."""
-        values = {name: getattr(self.instances[task_id], name) for name in TaskInstance.__slots__}
-        self.instances[task_id] = TaskInstance(**(values | fields))
+        self.instances[task_id] = self.instances[task_id]._replace(**fields)
 
     def standings(self, task_ids: Iterable[TaskId]) -> dict[TaskId, Standing]:
         """What `step` asks to know of these tasks, and of no other."""

@@ -11,7 +11,6 @@ A user's Cleared and Marked may lead out of any state; they drop the token, so t
 may still live, a cleared instance is restarting, and is none again only when Released says that it is dead.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -53,7 +52,7 @@ DECIDED = frozenset({TaskState.SKIPPED, TaskState.UPSTREAM_FAILED, TaskState.REM
 MARKABLE = frozenset({TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED})
 
 _Changes = dict[str, Any]
-"""New values by field, gathered before one replace(): to make a TaskInstance is the dearest part of a transition."""
+"""New values by field, gathered before one replacement."""
 
 _RELEASED: _Changes = {"token": None, "lease_until": None, "is_cancel_requested": False}
 
@@ -77,7 +76,7 @@ def transition(ti: TaskInstance, event: TaskEvent, now: datetime) -> TaskInstanc
             changes = _intervene(ti, event, now)
         case _:
             assert_never(event)
-    return replace(ti, **changes, version=ti.version + 1)
+    return ti._replace(**changes, version=ti.version + 1)
 
 
 def _advance(

@@ -9,7 +9,7 @@ from flowd.db.moments import from_db
 from flowd.db.rows import Row
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun
-from flowd.domain.ids import BundleHash, ClaimToken, DagId, InstanceKey, RunId, RunKey, TaskId
+from flowd.domain.ids import BundleHash, DagId, InstanceKey, RunId, RunKey
 from flowd.domain.run_plan import Tally
 from flowd.domain.states import RunState, TaskState
 from flowd.domain.task_instance import TaskInstance
@@ -92,10 +92,10 @@ async def run(tx: Transaction, key: RunKey) -> DagRun:
 def instance_of(row: Row) -> TaskInstance:
     """Return the value of a row that has INSTANCE_COLUMNS."""
     return TaskInstance(
-        key=InstanceKey(row["id"]),
-        run=RunKey(row["run"]),
-        dag_id=DagId(row["dag_id"]),
-        task_id=TaskId(row["task_id"]),
+        key=row["id"],
+        run=row["run"],
+        dag_id=row["dag_id"],
+        task_id=row["task_id"],
         map_index=row["map_index"],
         state=TaskState(row["state"]),
         version=row["version"],
@@ -103,14 +103,14 @@ def instance_of(row: Row) -> TaskInstance:
         max_tries=row["max_tries"],
         leg=row["leg"],
         lost=row["lost"],
-        token=None if row["token"] is None else ClaimToken(row["token"]),
+        token=row["token"],
         worker=row["worker"],
         lease_until=from_db(row["lease_until"]),
         is_cancel_requested=bool(row["is_cancel_requested"]),
         held_until=from_db(row["held_until"]),
         not_before=from_db(row["not_before"]),
         waits_since=from_db(row["waits_since"]),
-        skips=tuple(TaskId(task_id) for task_id in json.loads(row["skips"])) if row["skips"] else (),
+        skips=tuple(json.loads(row["skips"])) if row["skips"] else (),
         needs_propagation=bool(row["needs_propagation"]),
         scheduled_at=from_db(row["scheduled_at"]),
         queued_at=from_db(row["queued_at"]),

@@ -72,7 +72,7 @@ async def rebalance(
 
     The ends of those in `told` are counted here and need no propagation.
     """
-    counted = [replace(one, needs_propagation=False) if one.key in set(told) else one for one in instances]
+    counted = [one._replace(needs_propagation=False) if one.key in set(told) else one for one in instances]
     await advance.settle(tx, _tallies(graph, counted), told)
     unfinished = sum(not one.state.is_finished or one.needs_propagation for one in counted)
     run = replace(run, unfinished=unfinished)

@@ -61,6 +61,7 @@ TASK_CHANGES: dict[str, Any] = {
     "priority": 2,
     "queue": "other",
     "depends_on_past": True,
+    "waits_for_downstream": True,
     "max_active_tis_per_dag": 1,
     "max_active_tis_per_dagrun": 1,
     "on_lost": OnLost.FAIL,

@@ -178,12 +178,6 @@ def circle() -> None:
         (lambda: EmptyOperator(task_id="t", weight_rule="mine"), {}, "task 't': weight_rule is 'mine', wanted one of"),
         (lambda: EmptyOperator(task_id="t", on_lost="shrug"), {}, "task 't': 'shrug' is not a valid OnLost"),
         (
-            lambda: EmptyOperator(task_id="t", run_as_user="bob"),
-            {},
-            "run_as_user='bob' cannot be honoured .* its queue",
-        ),
-        (lambda: EmptyOperator(task_id="t", wait_for_downstream=True), {}, "wait_for_downstream=True cannot be"),
-        (
             lambda: EmptyOperator(task_id="t", start_date=datetime(2026, 3, 1)),
             {},
             "task 't': its start_date 2026-03-01T00:00:00\\+00:00 is not the DAG's",

@@ -2,6 +2,7 @@
 
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.plain_json import plain_json
+from flowd.sdk.secret_values import redacted
 from flowd.sdk.supervisor import ask
 
 LIMIT_CHARACTERS = 64 * 1024
@@ -9,8 +10,8 @@ LIMIT_CHARACTERS = 64 * 1024
 
 
 def report_rendered(task: BaseOperator) -> None:
-    """Send the values of the task's template fields, unless they are all empty."""
-    fields = {field: _shown(getattr(task, field)) for field in task.template_fields}
+    """Send the values of the task's template fields, unless they are all empty; secrets are masked."""
+    fields = {field: redacted(_shown(getattr(task, field)), field) for field in task.template_fields}
     if any(fields.values()):
         ask("rendered", fields=fields)
 

@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from flowd.child.channel import Channel
 from flowd.child.failure_mail import mail_failure
+from flowd.child.other_user import become
 from flowd.child.outcome import Ending, Outcome, describe, outcome_of_error
 from flowd.child.rendered import report_rendered
 from flowd.child.retry_decision import after_failure
@@ -45,7 +46,7 @@ def main(channel: Channel, payload: Mapping[str, Any]) -> None:
         except BaseException as error:
             channel.send_result(_reported(outcome_of_error(error)).to_document())
             return
-        attempt(channel, assignment, task, started)
+        attempt(channel, assignment, task, started, become=become)
 
 
 class ResultSink(Protocol):
@@ -56,11 +57,21 @@ class ResultSink(Protocol):
         ...
 
 
-def attempt(channel: ResultSink, assignment: Assignment, task: BaseOperator, started: float) -> None:
-    """Run the try of `task`, which began at the monotonic moment `started`, and send its result."""
+def attempt(
+    channel: ResultSink,
+    assignment: Assignment,
+    task: BaseOperator,
+    started: float,
+    *,
+    become: Callable[[str], None] | None = None,
+) -> None:
+    """Run the try of `task`, which began at the monotonic moment `started`, and send its result.
+
+    `become` makes this process another user's, for a task with `run_as_user`; None where it is not to be that task's.
+    """
     context = context_of(assignment, task)
     with executing_in(context):
-        outcome = _reported(_run(task, context, assignment, started))
+        outcome = _reported(_run(task, context, assignment, started, become))
         channel.send_result(outcome.to_document())
         _call_back(task, context, outcome, assignment)
 
@@ -78,25 +89,37 @@ def _find_task(assignment: Assignment, root: str) -> BaseOperator:
     )
 
 
-def _run(task: BaseOperator, context: Context, assignment: Assignment, started: float) -> Outcome:
+def _run(
+    task: BaseOperator, context: Context, assignment: Assignment, started: float, become: Callable[[str], None] | None
+) -> Outcome:
     with terminable():
         try:
-            return _success(task, context, _execute(task, context))
+            return _success(task, context, _execute(task, context, become))
         except Terminated:
             return _terminated(task, assignment, time.monotonic() - started)
         except BaseException as error:
             return after_failure(task, context, outcome_of_error(error))
 
 
-def _execute(task: BaseOperator, context: Context) -> Any:
+def _execute(task: BaseOperator, context: Context, become: Callable[[str], None] | None) -> Any:
     call_all(task, "on_execute_callback", context)
     render_fields(task, context)
     report_rendered(task)
+    if task.run_as_user is not None:
+        # Template files were read as who may read the bundle; what the task does is done as its user.
+        _change_user(task, task.run_as_user, become)
     context["templates_dict"] = getattr(task, "templates_dict", None)
     task.pre_execute(context)
     value = task.execute(context)
     task.post_execute(context, value)
     return value
+
+
+def _change_user(task: BaseOperator, user: str, become: Callable[[str], None] | None) -> None:
+    if become is None:
+        task.log.warning("run_as_user=%r has no effect here: the task runs in a process that is not its own", user)
+    else:
+        become(user)
 
 
 def _success(task: BaseOperator, context: Context, value: Any) -> Outcome:

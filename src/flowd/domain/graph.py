@@ -16,9 +16,9 @@ class Graph:
     """A checked DAG: `tasks` in topological order, `downstream` the direct successors of each task.
 
     `leaves` are the tasks whose states decide the run's: nothing waits for them but teardowns. Those
-    `depending_on_past` wait for the run before; `limited_per_dag` have a max_active_tis_per_dag. `setups` are those
-    that a task waits for, and `serves` the tasks for which a setup counts beyond those directly below it. All are found
-    once: no advance costs the size of the DAG.
+    `depending_on_past` wait for the run before: for the tasks that `past` has for each. Those `limited_per_dag` have a
+    max_active_tis_per_dag. `setups` are those that a task waits for, and `serves` the tasks for which a setup counts
+    beyond those directly below it. All are found once: no advance costs the size of the DAG.
     """
 
     dag: DagSpec
@@ -26,6 +26,7 @@ class Graph:
     downstream: Mapping[TaskId, tuple[TaskId, ...]]
     leaves: tuple[TaskId, ...] = field(init=False)
     depending_on_past: tuple[TaskId, ...] = field(init=False)
+    past: Mapping[TaskId, tuple[TaskId, ...]] = field(init=False)
     limited_per_dag: tuple[TaskSpec, ...] = field(init=False)
     setups: Mapping[TaskId, Setups] = field(init=False)
     serves: Mapping[TaskId, tuple[TaskId, ...]] = field(init=False)
@@ -41,6 +42,11 @@ class Graph:
             "setups": setups,
             "serves": serves,
             "depending_on_past": tuple(task.task_id for task in tasks if task.depends_on_past),
+            "past": {
+                task.task_id: (task.task_id, *(self.downstream[task.task_id] if task.waits_for_downstream else ()))
+                for task in tasks
+                if task.depends_on_past
+            },
             "limited_per_dag": tuple(task for task in tasks if task.max_active_tis_per_dag is not None),
         }
         for name, value in found.items():

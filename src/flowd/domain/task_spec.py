@@ -43,7 +43,8 @@ class TaskSpec:
     """One task: what it does, what it waits for, and the limits it runs under.
 
     `upstream` holds the direct upstream task ids. `priority` is the effective weight (the weight rule is applied when
-    the DAG is parsed). `on_failure_fail_dagrun` lets a teardown decide about its run as other tasks do. `presentation`
+    the DAG is parsed). With `waits_for_downstream` it depends on its past, and on that of the tasks directly below it.
+    `on_failure_fail_dagrun` lets a teardown decide about its run as other tasks do. `presentation`
     is what only pages show: owner, doc_md, label, colours, group.
     """
 
@@ -59,6 +60,7 @@ class TaskSpec:
     priority: int = 1
     queue: str = DEFAULT_QUEUE
     depends_on_past: bool = False
+    waits_for_downstream: bool = False
     max_active_tis_per_dag: int | None = None
     max_active_tis_per_dagrun: int | None = None
     on_lost: OnLost = OnLost.RETRY
@@ -96,6 +98,8 @@ def task_to_json(task: TaskSpec) -> dict[str, Any]:
     }
     if task.role is not TaskRole.WORK:
         document["role"] = task.role.value
+    if task.waits_for_downstream:
+        document["waits_for_downstream"] = True
     if task.on_failure_fail_dagrun:
         document["on_failure_fail_dagrun"] = True
     return document
@@ -117,6 +121,7 @@ def task_from_json(document: Mapping[str, Any]) -> TaskSpec:
         priority=document["priority"],
         queue=document["queue"],
         depends_on_past=document["depends_on_past"],
+        waits_for_downstream=document.get("waits_for_downstream", False),
         max_active_tis_per_dag=document["max_active_tis_per_dag"],
         max_active_tis_per_dagrun=document["max_active_tis_per_dagrun"],
         on_lost=OnLost(document["on_lost"]),

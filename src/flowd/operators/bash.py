@@ -91,13 +91,7 @@ class BashOperator(BaseOperator):
         return "bash"
 
     def _is_plain(self) -> bool:
-        if (
-            self.needs_python()
-            or self.sends_mail
-            or self.retry_policy
-            or self.output_processor
-            or self.output_encoding != "utf-8"
-        ):
+        if self.needs_python() or self._needs_process() or self.output_processor or self.output_encoding != "utf-8":
             return False
         # Other delimiters would not be seen below.
         if self.dag.jinja_environment_kwargs or not isinstance(self.env, (Mapping, type(None))):
@@ -110,6 +104,10 @@ class BashOperator(BaseOperator):
             and not any(marker in text for marker in _MARKERS)
             for text in texts
         )
+
+    def _needs_process(self) -> bool:
+        """Return True where a process of Python's must see the end of the command, or begin it as another user."""
+        return self.sends_mail or self.retry_policy is not None or self.run_as_user is not None
 
     def _run(self, folder: str, environment: dict[str, str]) -> tuple[int, str]:
         bash = shutil.which("bash") or "bash"

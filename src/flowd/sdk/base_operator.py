@@ -108,6 +108,8 @@ class BaseOperator(TaskWithRole):
         task_display_name: str | None = None,
         logger_name: str | None = None,
         allow_nested_operators: bool = True,
+        render_template_as_native_obj: bool | None = None,
+        xcom_push: bool | None = None,
         on_lost: str = "retry",
         start_method: str = "fork",
         **unknown: Any,
@@ -166,11 +168,12 @@ class BaseOperator(TaskWithRole):
         self._pre_execute_hook = pre_execute
         self._post_execute_hook = post_execute
 
-        self.do_xcom_push = do_xcom_push
+        self.do_xcom_push = do_xcom_push if xcom_push is None else xcom_push
         self.multiple_outputs = multiple_outputs
         self.inlets, self.outlets = _as_list(inlets), _as_list(outlets)
         self.map_index_template = map_index_template
         self.allow_nested_operators = allow_nested_operators
+        self.render_template_as_native_obj = render_template_as_native_obj
         self.doc, self.doc_md, self.doc_json, self.doc_yaml, self.doc_rst = doc, doc_md, doc_json, doc_yaml, doc_rst
         self._task_display_name = task_display_name
         self._logger_name = logger_name

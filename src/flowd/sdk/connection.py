@@ -6,6 +6,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from flowd.sdk.exceptions import AirflowException, AirflowNotFoundException
+from flowd.sdk.secret_values import note_connection
 from flowd.sdk.supervisor import ask
 
 _EXTRA_KEY = "__extra__"
@@ -35,6 +36,7 @@ class Connection:
         self.extra = json.dumps(extra) if isinstance(extra, dict) else extra
         if uri is not None:
             self._read_uri(uri)
+        note_connection(self.password, self.extra)
 
     @classmethod
     def get(cls, conn_id: str) -> Self:

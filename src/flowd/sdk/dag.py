@@ -71,6 +71,9 @@ class DAG(DagAtHand):
         fail_stop: bool = False,
         dag_display_name: str | None = None,
         deadline: Any = None,
+        allowed_run_types: Any = None,
+        disable_bundle_versioning: bool = False,
+        rerun_with_latest_version: bool | None = None,
         **unknown: Any,
     ) -> None:
         where = f"DAG {dag_id!r}"
@@ -105,6 +108,9 @@ class DAG(DagAtHand):
         self.on_failure_callback = on_failure_callback
         self.sla_miss_callback = sla_miss_callback
         self.deadline = deadline
+        self.allowed_run_types = allowed_run_types
+        self.disable_bundle_versioning = disable_bundle_versioning
+        self.rerun_with_latest_version = rerun_with_latest_version
 
         self.params = ParamsDict(params)
         # As in Airflow these come over the DAG's, and are no default of each task then.

@@ -44,6 +44,7 @@ def spec_of_task(task: BaseOperator, file: str) -> TaskSpec:
         priority=effective_priority(task),
         queue=task.queue,
         depends_on_past=task.depends_on_past,
+        waits_for_downstream=task.wait_for_downstream,
         max_active_tis_per_dag=task.max_active_tis_per_dag,
         max_active_tis_per_dagrun=task.max_active_tis_per_dagrun,
         on_lost=on_lost,

@@ -1,5 +1,6 @@
 """Rendering template fields with Jinja: in text, in nested containers, in files, as text or as native objects."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,36 @@ _FILTERS = {
 }
 
 
+OLD_NAMES = {
+    "conf": "airflow.configuration.conf in the code of the task",
+    "execution_date": "logical_date",
+    "next_ds": "data_interval_end | ds",
+    "next_ds_nodash": "data_interval_end | ds_nodash",
+    "next_execution_date": "data_interval_end",
+    "prev_ds": "prev_data_interval_start_success | ds",
+    "prev_ds_nodash": "prev_data_interval_start_success | ds_nodash",
+    "prev_execution_date": "prev_data_interval_start_success",
+    "prev_execution_date_success": "prev_data_interval_start_success",
+    "tomorrow_ds": "macros.ds_add(ds, 1)",
+    "tomorrow_ds_nodash": "macros.ds_add(ds, 1)",
+    "triggering_dataset_events": "triggering_asset_events",
+    "yesterday_ds": "macros.ds_add(ds, -1)",
+    "yesterday_ds_nodash": "macros.ds_add(ds, -1)",
+}
+"""Names in templates that Airflow 3 has no more, and what to write in their place."""
+
+log = logging.getLogger(__name__)
+
+_told: set[str] = set()
+
+
+def _tell_of(name: str) -> None:
+    """Say once in a process, so once in a task's log, that a template uses an old name."""
+    if name not in _told:
+        _told.add(name)
+        log.warning("a template uses %s, which Airflow 3 has no more; write %s", name, OLD_NAMES[name])
+
+
 @dataclass(frozen=True, slots=True)
 class LiteralValue(Resolvable):
     """A value that is taken as it is, though it looks like a template."""
@@ -41,8 +72,11 @@ def literal(value: Any) -> LiteralValue:
     return LiteralValue(value)
 
 
-def environment_of(dag: "DAG") -> jinja2.Environment:
-    """Return the Jinja environment of the DAG's templates: its folder, search path, filters and options."""
+def environment_of(dag: "DAG", *, is_native: bool | None = None) -> jinja2.Environment:
+    """Return the Jinja environment of the DAG's templates: its folder, search path, filters and options.
+
+    `is_native` says whether they give Python's objects where the DAG's own word is not to count.
+    """
     options: dict[str, Any] = {
         "loader": jinja2.FileSystemLoader([dag.folder, *dag.template_searchpath]),
         "undefined": dag.template_undefined or jinja2.StrictUndefined,
@@ -50,7 +84,8 @@ def environment_of(dag: "DAG") -> jinja2.Environment:
         "cache_size": 0,
         **dag.jinja_environment_kwargs,
     }
-    environment = NativeEnvironment(**options) if dag.render_template_as_native_obj else jinja2.Environment(**options)
+    is_native = dag.render_template_as_native_obj if is_native is None else is_native
+    environment = NativeEnvironment(**options) if is_native else jinja2.Environment(**options)
     environment.filters.update(_FILTERS)
     environment.filters.update(dag.user_defined_filters)
     return environment
@@ -58,7 +93,8 @@ def environment_of(dag: "DAG") -> jinja2.Environment:
 
 def render_fields(operator: "BaseOperator", context: Mapping[str, Any]) -> None:
     """Render every template field of `operator` in place; an error names the task and the field."""
-    renderer = Renderer(operator.dag, context, tuple(operator.template_ext))
+    native = operator.render_template_as_native_obj
+    renderer = Renderer(operator.dag, context, tuple(operator.template_ext), is_native=native)
     for field in operator.template_fields:
         try:
             setattr(operator, field, renderer.render(getattr(operator, field)))
@@ -71,8 +107,16 @@ def render_fields(operator: "BaseOperator", context: Mapping[str, Any]) -> None:
 class Renderer:
     """Renders values as templates of `dag` in one context; text that ends with one of `extensions` names a file."""
 
-    def __init__(self, dag: "DAG", context: Mapping[str, Any], extensions: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        dag: "DAG",
+        context: Mapping[str, Any],
+        extensions: tuple[str, ...] = (),
+        *,
+        is_native: bool | None = None,
+    ) -> None:
         self._dag = dag
+        self._is_native = dag.render_template_as_native_obj if is_native is None else is_native
         self._context = context
         self._extensions = extensions
 
@@ -101,12 +145,12 @@ class Renderer:
     def _is_as_it_stands(self, text: str) -> bool:
         # Jinja itself changes nothing in such text, and most fields of most tasks hold no template.
         dag = self._dag
-        has_own_rules = dag.render_template_as_native_obj or dag.jinja_environment_kwargs
+        has_own_rules = self._is_native or dag.jinja_environment_kwargs
         return not has_own_rules and "{" not in text and "\r" not in text and not text.endswith("\n")
 
     @cached_property
     def _environment(self) -> jinja2.Environment:
-        return environment_of(self._dag)
+        return environment_of(self._dag, is_native=self._is_native)
 
     def _run(self, template: jinja2.Template) -> Any:
         environment = self._environment
@@ -128,6 +172,8 @@ class _Names(Mapping[str, Any]):
         self._context, self._fallback = context, fallback
 
     def __getitem__(self, name: str) -> Any:
+        if name in OLD_NAMES and name in self._context:
+            _tell_of(name)
         return self._context[name] if name in self._context else self._fallback[name]
 
     def __contains__(self, name: object) -> bool:

@@ -16,21 +16,23 @@ class _Keyword(NamedTuple):
     advice: str
 
 
-_DAG_ERRORS = (_Keyword("deadline", None, "use dagrun_timeout"),)
-_DAG_WARNINGS = (_Keyword("sla_miss_callback", None, "use dagrun_timeout and on_failure_callback"),)
-_TASK_ERRORS = (
-    _Keyword("wait_for_downstream", False, "use depends_on_past, or max_active_runs=1 on the DAG"),
-    _Keyword("run_as_user", None, "start a worker as that user and give the task its queue"),
+_DAG_WARNINGS = (
+    _Keyword("sla_miss_callback", None, "use dagrun_timeout and on_failure_callback"),
+    _Keyword("deadline", None, "no alert is sent; use dagrun_timeout and on_failure_callback"),
+    _Keyword("allowed_run_types", None, "runs of every type can be made"),
+    _Keyword("disable_bundle_versioning", False, "a run keeps the files it began with"),
+    _Keyword("rerun_with_latest_version", None, "choose the version when you clear a run"),
 )
 _TASK_WARNINGS = (
     _Keyword("sla", None, "use execution_timeout"),
     _Keyword("executor", None, "use queue to choose workers"),
+    _Keyword("resources", None, "use pool and queue, and choose workers that have them"),
+    _Keyword("wait_for_past_depends_before_skipping", False, "a task is skipped whatever the run before did"),
 )
 
 
 def check_dag(dag: DAG) -> None:
     """Raise InvalidDag for what `dag` asks and would not get; warn with DagWarning of what it loses harmlessly."""
-    _refuse(dag, _DAG_ERRORS, f"DAG {dag.dag_id!r}")
     _warn(dag, _DAG_WARNINGS, f"DAG {dag.dag_id!r}")
     if dag.start_date is not None and dag.start_date.microsecond:
         warnings.warn(
@@ -45,7 +47,6 @@ def check_dag(dag: DAG) -> None:
 def check_task(task: BaseOperator) -> None:
     """Raise InvalidDag for what `task` asks and would not get; warn with DagWarning of what it loses harmlessly."""
     where = f"task {task.task_id!r}"
-    _refuse(task, _TASK_ERRORS, where)
     _warn(task, _TASK_WARNINGS, where)
     _check_role(task, where)
     dag = task.dag
@@ -83,13 +84,6 @@ def _check_role(task: BaseOperator, where: str) -> None:
             f"{where}: it follows setup {setups[0]!r} and has trigger_rule {str(task.trigger_rule)!r}; what directly "
             f"follows a setup has {TriggerRule.ALL_SUCCESS}"
         )
-
-
-def _refuse(thing: Any, keywords: tuple[_Keyword, ...], where: str) -> None:
-    for keyword in keywords:
-        value = getattr(thing, keyword.name)
-        if value != keyword.harmless:
-            raise InvalidDag(f"{where}: {keyword.name}={value!r} cannot be honoured by flowd; {keyword.advice}")
 
 
 def _warn(thing: Any, keywords: tuple[_Keyword, ...], where: str) -> None:

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from flowd.sdk.exceptions import VariableNotFound
+from flowd.sdk.secret_values import note_variable
 from flowd.sdk.supervisor import ask
 
 _UNSET: Any = object()
@@ -20,6 +21,7 @@ class Variable:
         if value is None:
             answer = ask("variable_get", key=key)
             value = answer["value"] if answer["found"] else None
+        note_variable(key, value)
         if value is not None:
             return json.loads(value) if deserialize_json else value
         fallback = default if default_var is _UNSET else default_var

@@ -193,16 +193,14 @@ class Advance:
 
     async def _look_at_the_past(self, progress: _Progress) -> None:
         """Find out which tasks that depend on their past must wait: all, where the run before has not begun."""
-        depending = progress.graph.depending_on_past
-        before = await advance.previous_run(self._tx, progress.run) if depending else None
+        needs_of = progress.graph.past
+        before = await advance.previous_run(self._tx, progress.run) if needs_of else None
         if before is not None:
             has_begun = (await read.run(self._tx, before)).state is not RunState.QUEUED
-            past = await advance.states_of(self._tx, before, task_ids=depending)
-            progress.held = frozenset(
-                task_id
-                for task_id in depending
-                if (past[task_id] not in PAST_SETTLED if task_id in past else not has_begun)
-            )
+            wanted = {need for needs in needs_of.values() for need in needs}
+            past = await advance.states_of(self._tx, before, task_ids=tuple(sorted(wanted)))
+            settled = {need for need in wanted if (past[need] in PAST_SETTLED if need in past else has_begun)}
+            progress.held = frozenset(task_id for task_id, needs in needs_of.items() if not settled.issuperset(needs))
 
     async def _wake_successors(self, newly_ended: Mapping[RunKey, int]) -> None:
         """Ring the run after each of these where a task ended that it may depend on."""

@@ -1,0 +1,85 @@
+"""The secrets that this process has been given: what it reports for people to read shows stars in their place."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+MASK = "***"
+SHORTEST = 4
+"""Shorter ones are not masked: every second word would be."""
+
+_TELLING = re.compile(
+    r"access_token|api_?key|authorization|passphrase|passwd|password|private_key|secret|token|keyfile_dict|service_account",
+    re.IGNORECASE,
+)
+
+_known: set[str] = set()
+
+
+def sounds_secret(name: str) -> bool:
+    """Return True for the name of a variable, or a key of an extra, whose value nobody should read."""
+    return bool(_TELLING.search(name))
+
+
+def mask_secret(value: Any, name: str | None = None) -> None:
+    """Mask a text from now on, all texts of a list, or the values of a mapping whose keys sound secret.
+
+    With a `name` that sounds secret every value of a mapping is masked, as Airflow's function of this name does.
+    """
+    if isinstance(value, str):
+        if len(value) >= SHORTEST:
+            _known.add(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if isinstance(item, (Mapping, list, tuple)) or sounds_secret(name or str(key)) or sounds_secret(str(key)):
+                mask_secret(item, name if name and sounds_secret(name) else str(key))
+    elif isinstance(value, (list, tuple, set)):
+        for item in value:
+            mask_secret(item, name)
+
+
+def note_variable(name: str, text: str | None) -> None:
+    """Mask the value of a variable whose name sounds secret, and the secret parts of one that is a JSON object."""
+    if text is None:
+        return
+    document = _json_object(text)
+    if document is not None:
+        mask_secret(document, name if sounds_secret(name) else None)
+    if sounds_secret(name):
+        mask_secret(text)
+
+
+def note_connection(password: str | None, extra: str | None) -> None:
+    """Mask the password of a connection and what sounds secret in its extra."""
+    if password:
+        mask_secret(password)
+    document = _json_object(extra or "")
+    if document is not None:
+        mask_secret(document)
+
+
+def redacted(value: Any, name: str = "") -> Any:
+    """Return a JSON value with stars for every secret that is known, and for whatever has a name that sounds secret."""
+    if name and sounds_secret(name) and isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return MASK if value != "" else value
+    if isinstance(value, str):
+        # The longest first: a secret that contains another one must not leave its rest behind.
+        for secret in sorted(_known, key=len, reverse=True):
+            value = value.replace(secret, MASK)
+        return value
+    if isinstance(value, Mapping):
+        return {redacted(key): redacted(item, str(key)) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redacted(item, name) for item in value]
+    return value
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

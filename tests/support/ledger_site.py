@@ -8,7 +8,7 @@ from typing import Any
 from flowd.actions.backends import Backends
 from flowd.actions.trigger_run import trigger_run
 from flowd.clock import SystemClock
-from flowd.db import dags
+from flowd.db import dags, deferrals
 from flowd.db.dags import FreshDag
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import advance, read, write
@@ -17,9 +17,10 @@ from flowd.db.metastore import Metastore
 from flowd.db.pools import Pool, Pools
 from flowd.domain.dag_run import DagRun
 from flowd.domain.dag_spec import DagSpec
+from flowd.domain.deferral import Deferral
 from flowd.domain.ids import BundleHash, ClaimToken, DagId, InstanceKey, RunKey, TaskId
 from flowd.domain.states import TriggeredBy
-from flowd.domain.task_events import Cancelled, Failed, ReportEvent, Skipped, Succeeded
+from flowd.domain.task_events import Cancelled, Deferred, Failed, ReportEvent, Skipped, Succeeded
 from flowd.domain.task_instance import TaskInstance
 from flowd.queue.base import Claimed, Queue
 from flowd.queue.database import DatabaseQueue
@@ -42,6 +43,7 @@ _MOMENTS = {
     "task_instance": ("not_before", "held_until", "lease_until", "ring_at"),
     "dag_run": ("timeout_at", "run_after"),
     "dag": ("next_run_after",),
+    "deferral": ("lease_until",),
 }
 
 
@@ -178,6 +180,19 @@ class LedgerSite:
     async def skip(self, claimed: Claimed) -> TaskInstance | Refused:
         """Report that a try skipped itself."""
         return await self.report(claimed.assignment.instance, Skipped(claimed.token))
+
+    async def defer(
+        self, claimed: Claimed, deferral: Deferral, wait: timedelta | None = None
+    ) -> TaskInstance | Refused:
+        """Report that a try deferred itself, and store what it waits for."""
+        key = claimed.assignment.instance
+        async with self.metastore.transaction() as tx:
+            held = await read.instances(tx, [key])
+            (answer,) = await write.apply(tx, [(held[key], Deferred(claimed.token, wait))], await tx.now())
+            if isinstance(answer, TaskInstance):
+                one = deferrals.Deferred(instance=answer, token=claimed.token, deferral=deferral)
+                await deferrals.store(tx, [one])
+        return answer
 
     async def die_cancelled(self, claimed: Claimed) -> TaskInstance | Refused:
         """Report that a try was killed because somebody asked for it."""

@@ -12,6 +12,7 @@ from flowd.domain.assets import AliasSpec, AllOf, AnyOf, AssetCondition, AssetSp
 from flowd.domain.assignment import Assignment, RunContext
 from flowd.domain.dag_run import DagRun
 from flowd.domain.dag_spec import DagSpec
+from flowd.domain.deferral import Resume
 from flowd.domain.graph import Graph, graph_of
 from flowd.domain.ids import BundleHash, ClaimToken, DagId, InstanceKey, RunId, RunKey, TaskId
 from flowd.domain.retry import RetryPolicy
@@ -189,8 +190,12 @@ dag_specs = st.builds(
     has_run_callbacks=st.booleans(),
     presentation=documents,
 )
+resumes = st.builds(
+    Resume, method=words, kwargs=documents, event=json_values, failure=st.none() | words, is_timeout=st.booleans()
+)
 assignments = st.builds(
     Assignment,
+    resume=st.none() | resumes,
     instance=st.integers(1, 2**62).map(InstanceKey),
     dag_id=words.map(DagId),
     run_id=words.map(RunId),

@@ -31,6 +31,11 @@ class Channel:
         self._owner_pid = os.getpid()
         self._is_torn = False
 
+    @property
+    def descriptor(self) -> int:
+        """The socket."""
+        return self._descriptor
+
     def request(self, op: str, **fields: Any) -> dict[str, Any]:
         """Send a request, wait for its reply and return it.
 

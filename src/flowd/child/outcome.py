@@ -27,6 +27,7 @@ class Ending(StrEnum):
     FAILED = "failed"
     FAIL_WITHOUT_RETRY = "fail_without_retry"
     RESCHEDULE = "reschedule"
+    DEFERRED = "deferred"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Outcome:
     """The ending; of a success the XCom `value` (JSON; None is none), `skip` and asset events; else error or time.
 
     `retry_delay` takes the place of the task's own before the next try.
+    A `deferral` is the document of the domain's Deferral; it waits at the longest `until` then.
     """
 
     ending: Ending
@@ -41,6 +43,7 @@ class Outcome:
     skip: tuple[str, ...] = ()
     asset_events: Sequence[Mapping[str, Any]] = ()
     until: datetime | None = None
+    deferral: Mapping[str, Any] | None = None
     error: BaseException | None = None
     retry_delay: timedelta | None = None
 
@@ -62,6 +65,8 @@ class Outcome:
             document["until"] = self.until.isoformat()
         if self.retry_delay is not None:
             document["retry_delay"] = self.retry_delay.total_seconds()
+        if self.deferral is not None:
+            document["deferral"] = dict(self.deferral)
         if self.error is not None:
             document["error"] = describe(self.error)
         return document

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from flowd.child.channel import Channel
+from flowd.child.deferral import go_on, outcome_of_deferral
 from flowd.child.failure_mail import mail_failure
 from flowd.child.other_user import become
 from flowd.child.outcome import Ending, Outcome, describe, outcome_of_error
@@ -19,7 +20,7 @@ from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.callbacks import call_all
 from flowd.sdk.context import Context, context_of, executing_in
 from flowd.sdk.dag_file import load
-from flowd.sdk.exceptions import AirflowTaskTimeout, TaskNotFound
+from flowd.sdk.exceptions import AirflowTaskTimeout, TaskDeferred, TaskNotFound
 from flowd.sdk.supervisor import supervised_by
 from flowd.sdk.templates import render_fields
 from flowd.sdk.xcom_arg import RETURN_KEY
@@ -94,14 +95,16 @@ def _run(
 ) -> Outcome:
     with terminable():
         try:
-            return _success(task, context, _execute(task, context, become))
+            return _success(task, context, _execute(task, context, assignment, become))
+        except TaskDeferred as deferred:
+            return outcome_of_deferral(deferred, task, assignment)
         except Terminated:
             return _terminated(task, assignment, time.monotonic() - started)
         except BaseException as error:
             return after_failure(task, context, outcome_of_error(error))
 
 
-def _execute(task: BaseOperator, context: Context, become: Callable[[str], None] | None) -> Any:
+def _execute(task: BaseOperator, context: Context, assignment: Assignment, become: Callable[[str], None] | None) -> Any:
     call_all(task, "on_execute_callback", context)
     render_fields(task, context)
     report_rendered(task)
@@ -110,7 +113,7 @@ def _execute(task: BaseOperator, context: Context, become: Callable[[str], None]
         _change_user(task, task.run_as_user, become)
     context["templates_dict"] = getattr(task, "templates_dict", None)
     task.pre_execute(context)
-    value = task.execute(context)
+    value = task.execute(context) if assignment.resume is None else go_on(task, context, assignment.resume)
     task.post_execute(context, value)
     return value
 
@@ -157,7 +160,7 @@ def _reported(outcome: Outcome) -> Outcome:
 
 
 def _call_back(task: BaseOperator, context: Context, outcome: Outcome, assignment: Assignment) -> None:
-    if outcome.ending is Ending.RESCHEDULE:
+    if outcome.ending in (Ending.RESCHEDULE, Ending.DEFERRED):
         return
     name = _CALLBACK.get(outcome.ending, "on_failure_callback")
     if outcome.ending is Ending.FAILED and assignment.try_number <= assignment.max_tries:

@@ -1,4 +1,4 @@
-"""The table's part about what waits for others: runs and tasks of other DAGs."""
+"""The table's part about what waits: for runs and tasks of other DAGs, and for triggers."""
 
 _TRIGGER_DAG_RUN = {
     "TriggerDagRunOperator": "flowd.operators.trigger_dagrun:TriggerDagRunOperator",
@@ -10,7 +10,15 @@ _EXTERNAL_TASK = {
 _DAG_IS_PAUSED = {"DagIsPaused": "flowd.sdk.exceptions:DagIsPaused"}
 _NOT_SET = {"ArgNotSet": "flowd.sdk.not_set:ArgNotSet", "NOTSET": "flowd.sdk.not_set:NOTSET"}
 _EXCEPTIONS = {
-    name: f"flowd.sdk.exceptions:{name}" for name in ("DagNotFound", "DagRunAlreadyExists", "DagRunNotFound")
+    name: f"flowd.sdk.exceptions:{name}"
+    for name in (
+        "DagNotFound",
+        "DagRunAlreadyExists",
+        "DagRunNotFound",
+        "TaskDeferralError",
+        "TaskDeferralTimeout",
+        "TaskDeferred",
+    )
 }
 _EXTERNAL_EXCEPTIONS = {
     "AirflowExternalTaskSensorException": "flowd.sdk.exceptions:ExternalTaskSensorError",
@@ -24,6 +32,23 @@ _EXTERNAL_EXCEPTIONS = {
     },
 }  # fmt: skip
 
+_TRIGGERS = {
+    name: f"flowd.sdk.triggers:{name}"
+    for name in (
+        "BaseTaskEndEvent", "BaseTrigger", "StartTriggerArgs", "TaskFailedEvent", "TaskSkippedEvent",
+        "TaskSuccessEvent", "TriggerEvent",
+    )
+}  # fmt: skip
+_TEMPORAL = {name: f"flowd.operators.triggers.temporal:{name}" for name in ("DateTimeTrigger", "TimeDeltaTrigger")}
+_FILE_TRIGGER = {"FileTrigger": "flowd.operators.triggers.file:FileTrigger"}
+_EXTERNAL_TRIGGERS = {
+    name: f"flowd.operators.triggers.external_task:{name}" for name in ("DagStateTrigger", "WorkflowTrigger")
+}
+_ASYNC_SENSORS = {
+    name: f"flowd.operators.sensors.moments:{name}"
+    for name in ("DateTimeSensorAsync", "TimeDeltaSensorAsync", "TimeSensorAsync")
+}
+
 WAITING: dict[str, dict[str, str]] = {
     "airflow.exceptions": _EXCEPTIONS,
     "airflow.operators.dagrun_operator": _TRIGGER_DAG_RUN,
@@ -31,10 +56,25 @@ WAITING: dict[str, dict[str, str]] = {
     "airflow.providers.standard.exceptions": _EXTERNAL_EXCEPTIONS,
     "airflow.providers.standard.operators.trigger_dagrun": {**_TRIGGER_DAG_RUN, **_DAG_IS_PAUSED},
     "airflow.providers.standard.sensors.external_task": _EXTERNAL_TASK,
+    "airflow.providers.standard.sensors.date_time": _ASYNC_SENSORS,
+    "airflow.providers.standard.sensors.time": _ASYNC_SENSORS,
+    "airflow.providers.standard.sensors.time_delta": _ASYNC_SENSORS,
+    "airflow.providers.standard.triggers.external_task": _EXTERNAL_TRIGGERS,
+    "airflow.providers.standard.triggers.file": _FILE_TRIGGER,
+    "airflow.providers.standard.triggers.temporal": _TEMPORAL,
     "airflow.sdk.definitions._internal.types": _NOT_SET,
     "airflow.sdk.exceptions": _EXCEPTIONS,
     "airflow.sensors.external_task": _EXTERNAL_TASK,
     "airflow.sensors.external_task_sensor": _EXTERNAL_TASK,
+    "airflow.sdk.bases.trigger": _TRIGGERS,
+    "airflow.sensors.date_time": _ASYNC_SENSORS,
+    "airflow.sensors.time_delta": _ASYNC_SENSORS,
+    "airflow.sensors.time_sensor": _ASYNC_SENSORS,
+    "airflow.triggers": {},
+    "airflow.triggers.base": _TRIGGERS,
+    "airflow.triggers.external_task": _EXTERNAL_TRIGGERS,
+    "airflow.triggers.file": _FILE_TRIGGER,
+    "airflow.triggers.temporal": _TEMPORAL,
     "airflow.utils.types": _NOT_SET,
 }
 """Modules of operators, sensors and triggers that wait for other DAGs, and what they raise."""

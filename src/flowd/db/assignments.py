@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from flowd.db import deferrals
 from flowd.db.graphs import Graphs
 from flowd.db.moments import from_db
 from flowd.db.rows import Row
@@ -28,6 +29,7 @@ async def assignments(tx: Transaction, graphs: Graphs, instances: Sequence[TaskI
     runs = {row["id"]: row for row in rows.mappings()}
     by_version = await graphs.get(tx, {row["dag_version"] for row in runs.values()})
     contexts = {key: context_of(row, by_version[row["dag_version"]].dag) for key, row in runs.items()}
+    resumes = await deferrals.resumes(tx, instances)
     made: list[Assignment] = []
     for instance in instances:
         run = runs[instance.run]
@@ -44,6 +46,7 @@ async def assignments(tx: Transaction, graphs: Graphs, instances: Sequence[TaskI
                 max_tries=instance.max_tries,
                 leg=instance.leg,
                 waits_since=instance.waits_since,
+                resume=resumes.get(instance.key),
                 queue=task.queue,
                 operator=task.operator,
                 work=task.work,

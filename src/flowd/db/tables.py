@@ -293,6 +293,25 @@ rendered = Table(
     Column("fields", DOCUMENT, nullable=False),
 )
 
+deferral = Table(
+    "deferral",
+    metadata,
+    Column("instance", KEY, ForeignKey("task_instance.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("try_number", Integer, nullable=False),
+    Column("leg", Integer, nullable=False),
+    Column("token", String(32), nullable=False, unique=True),
+    Column("resume", DOCUMENT, nullable=False),
+    Column("classpath", String(500)),
+    Column("kwargs", DOCUMENT),
+    Column("file", String(1000)),
+    Column("is_in_bundle", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("is_open", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("triggerer", String(200)),
+    Column("lease_until", MOMENT),
+    _live("ix_deferral_open", "triggerer", "lease_until", where="is_open"),
+    _whole("ix_deferral_is_open", "is_open", "triggerer", "lease_until"),
+)
+
 xcom = Table(
     "xcom",
     metadata,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from flowd.domain.deferral import Resume, resume_from_json, resume_to_json
 from flowd.domain.ids import UNMAPPED, BundleHash, DagId, InstanceKey, RunId, TaskId
 from flowd.domain.retry import RetryPolicy
 from flowd.domain.states import RunType
@@ -31,7 +32,7 @@ class Assignment:
     """One try of one task instance: who it is, what to do, and in which run.
 
     `max_tries` is Airflow's: a failed try is followed by another while `try_number <= max_tries`. `leg` counts how
-    often the try has waited, and `waits_since` is since when.
+    often the try has waited, and `waits_since` is since when; `resume` is how it goes on where it was deferred.
     """
 
     instance: InstanceKey
@@ -43,6 +44,7 @@ class Assignment:
     max_tries: int
     leg: int = 0
     waits_since: datetime | None = None
+    resume: Resume | None = None
     queue: str = DEFAULT_QUEUE
     operator: str
     work: Work
@@ -71,6 +73,7 @@ def assignment_to_json(assignment: Assignment) -> dict[str, Any]:
         "max_tries": assignment.max_tries,
         "leg": assignment.leg,
         "waits_since": _iso(assignment.waits_since),
+        "resume": None if assignment.resume is None else resume_to_json(assignment.resume),
         "instance": assignment.instance,
         "queue": assignment.queue,
         "operator": assignment.operator,
@@ -88,7 +91,7 @@ def assignment_from_json(document: Mapping[str, Any]) -> Assignment:
 
     Raises KeyError, TypeError or ValueError for a document of another form, OverflowError for a number out of range.
     """
-    timeout = document["execution_timeout"]
+    timeout, resume = document["execution_timeout"], document["resume"]
     return Assignment(
         instance=InstanceKey(int(document["instance"])),
         dag_id=DagId(document["dag_id"]),
@@ -99,6 +102,7 @@ def assignment_from_json(document: Mapping[str, Any]) -> Assignment:
         max_tries=int(document["max_tries"]),
         leg=int(document["leg"]),
         waits_since=_moment(document["waits_since"]),
+        resume=None if resume is None else resume_from_json(resume),
         queue=document["queue"],
         operator=document["operator"],
         work=work_from_json(document["work"]),

@@ -15,7 +15,7 @@ from flowd.actions.backends import Backends
 from flowd.actions.trigger_run import trigger_run
 from flowd.child.launch import Ended
 from flowd.clock import SystemClock
-from flowd.db import dags, xcoms
+from flowd.db import dags, triggers, xcoms
 from flowd.db.assignments import run_context
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import read
@@ -23,6 +23,7 @@ from flowd.db.metastore import Metastore
 from flowd.db.migrate import upgrade
 from flowd.db.pools import UNLIMITED, Pool, Pools
 from flowd.db.secrets_store import Connections, Variables
+from flowd.db.triggers import News
 from flowd.db.views.dag_cards import DagCards
 from flowd.db.views.listing import EVERY_ROW, OneOf
 from flowd.db.views.task_instances import InstanceView, list_instances
@@ -136,8 +137,14 @@ class LocalLedger:
                 measured=verdict.measured,
                 returned=verdict.returned,
                 asset_news=verdict.asset_news,
+                deferral=verdict.deferral,
             ),
         )
+
+    async def settle(self, claimed: Claimed, news: News) -> None:
+        """Let the task that a try has deferred go on with what its trigger fired."""
+        async with self._metastore.transaction() as tx:
+            await triggers.settle(tx, claimed.token, news)
 
     async def mark_success(self, claimed: Claimed) -> None:
         """Let a try end well without having run."""

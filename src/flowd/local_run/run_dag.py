@@ -24,6 +24,7 @@ from flowd.domain.trigger_rules import TriggerRule
 from flowd.local_run.ended_run import EndedRun, EndedTask
 from flowd.local_run.in_process import run_in_process
 from flowd.local_run.ledger import LocalLedger, local_ledger
+from flowd.local_run.local_trigger import fire
 from flowd.local_run.look_up_copy import copy_look_ups, has_metastore, look_ups_of_files
 from flowd.local_run.loop_thread import LoopThread
 from flowd.logging_setup import QUIET
@@ -123,8 +124,12 @@ def _work(loop: LoopThread, ledger: LocalLedger, dag: DAG, is_marked: Chosen) ->
             loop.call(ledger.mark_success(claimed))
             continue
         log.info("%s: begins", assignment.label)
-        ended = run_in_process(assignment, dag.get_task(assignment.task_id), _answering(loop, ledger, claimed))
+        answer = _answering(loop, ledger, claimed)
+        ended = run_in_process(assignment, dag.get_task(assignment.task_id), answer)
         loop.call(ledger.report(claimed, ended))
+        news = fire(ended.result, dag.fileloc, answer)
+        if news is not None:
+            loop.call(ledger.settle(claimed, news))
 
 
 def _answering(

@@ -9,6 +9,7 @@ from typing import Any
 
 from flowd.domain.errors import InvalidDag
 from flowd.domain.states import RunState
+from flowd.operators.triggers.external_task import DagStateTrigger
 from flowd.sdk.arguments import as_timedelta
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.context import Context
@@ -34,7 +35,8 @@ class TriggerDagRunOperator(BaseOperator):
     The run stands for the present moment, or for `logical_date` (None: for no date). Where there is a run of this id or
     date already, the task fails without a retry; with `reset_dag_run` that run is cleared, and with
     `skip_when_already_exists` the task is skipped. With `wait_for_completion` it looks every `poke_interval` seconds
-    until the run is in one of `allowed_states`, or fails where it is in one of `failed_states`. A try that takes the
+    until the run is in one of `allowed_states`, or fails where it is in one of `failed_states`; with `deferrable` it is
+    deferred meanwhile. A try that takes the
     place of one which broke off finds the run that was made then.
     """
 
@@ -60,6 +62,7 @@ class TriggerDagRunOperator(BaseOperator):
         failed_states: Iterable[str] | None = None,
         skip_when_already_exists: bool = False,
         fail_when_dag_is_paused: bool = False,
+        deferrable: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -75,13 +78,30 @@ class TriggerDagRunOperator(BaseOperator):
         )
         self.skip_when_already_exists = skip_when_already_exists
         self.fail_when_dag_is_paused = fail_when_dag_is_paused
+        self.deferrable = deferrable
 
     def execute(self, context: Context) -> None:
         """Make the run and, if that is wanted, wait for its end."""
         run_id = self._trigger()
         context["ti"].xcom_push(key="trigger_run_id", value=run_id)
-        if _as_bool(self.wait_for_completion):
+        if not _as_bool(self.wait_for_completion):
+            return
+        if not self.deferrable:
             self._wait_for(run_id)
+            return
+        trigger = DagStateTrigger(
+            dag_id=self.trigger_dag_id,
+            states=[*self.allowed_states, *self.failed_states],
+            run_ids=[run_id],
+            poll_interval=self.poke_interval,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete")
+
+    def execute_complete(self, context: Context, event: tuple[str, Mapping[str, Any]]) -> None:
+        """Take the state that the trigger has found."""
+        found = event[1]
+        for run_id in found["run_ids"]:
+            self._is_over(run_id, found.get(run_id))
 
     def _trigger(self) -> str:
         logical_date, run_after = self._dates()

@@ -11,6 +11,7 @@ from flowd.domain.work import Work
 from flowd.sdk.arguments import as_aware, as_timedelta, as_whole_number
 from flowd.sdk.callbacks import TASK_CALLBACKS
 from flowd.sdk.dag_context import current_dag, current_group
+from flowd.sdk.deferrable import Deferrable
 from flowd.sdk.exceptions import AirflowException
 from flowd.sdk.identifiers import check_identifier
 from flowd.sdk.keywords import refuse_unknown
@@ -29,7 +30,7 @@ DEFAULT_OWNER = "airflow"
 Callbacks = Callable[..., Any] | Sequence[Callable[..., Any]] | None
 
 
-class BaseOperator(TaskWithRole):
+class BaseOperator(TaskWithRole, Deferrable):
     """A task. Subclasses take their own arguments, pass the rest to `super().__init__(**kwargs)` and define `execute`.
 
     The attributes named in `template_fields` are rendered with Jinja before `execute`; a value that ends with one of

@@ -16,6 +16,7 @@ from flowd.sdk.exceptions import (
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
+    TaskDeferralTimeout,
 )
 
 DEFAULT_TIMEOUT = timedelta(days=7)
@@ -104,6 +105,19 @@ class BaseSensorOperator(BaseOperator):
             if self.reschedule:
                 raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=wait))
             time.sleep(wait)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Go on after a deferral; as in a poke, a timeout is the sensor's, and `soft_fail` skips instead of failing."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSkipException:
+            raise
+        except TaskDeferralTimeout as error:
+            raise self._skipped_or(
+                AirflowSensorTimeout(f"it waited longer than its timeout of {self.timeout:g} s")
+            ) from error
+        except AirflowException as error:
+            raise self._skipped_or(error) from error
 
     def _poke(self, context: Any) -> bool | PokeReturnValue:
         try:

@@ -34,14 +34,21 @@ def module_name(file: str) -> str:
     return f"flowd_dag_{hashlib.sha256(file.encode()).hexdigest()[:12]}_{stem}"
 
 
-def _load(root: Path, file: str) -> list[DAG]:
-    # The finder is a floor above this one, and DAG files are the only code that needs it.
+def prepare(root: str | None) -> None:
+    """Let `airflow` imports work, and those of modules in the DAG folder `root`, if one is given, and its plugins."""
+    # The finder is a floor above this one, and DAG files and what they define are the only code that needs it.
     compat = importlib.import_module("flowd.compat")
     compat.install()
-    for folder in (root / "plugins", root):
+    if root is None:
+        return
+    for folder in (Path(root) / "plugins", Path(root)):
         if folder.is_dir() and str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
-    compat.load_plugins(root / "plugins")
+    compat.load_plugins(Path(root) / "plugins")
+
+
+def _load(root: Path, file: str) -> list[DAG]:
+    prepare(str(root))
     name = module_name(file)
     with collecting(name) as collection:
         module = _import(name, root / file)

@@ -1,6 +1,8 @@
 """Exceptions that DAG files raise and catch, with Airflow's names."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
 from flowd.domain.errors import FlowdError
 
@@ -35,6 +37,34 @@ class AirflowRescheduleException(AirflowException):
     def __init__(self, reschedule_date: datetime) -> None:
         super().__init__(f"to be started again at {reschedule_date.isoformat()}")
         self.reschedule_date = reschedule_date
+
+
+class TaskDeferred(BaseException):
+    """Raised in a task: give up slot and process, and go on at `method_name` when `trigger` has fired.
+
+    No Exception: code of the task that catches those must not catch it. `timeout` (None: however long it takes) is how
+    long the trigger has; after that the try fails with TaskDeferralTimeout.
+    """
+
+    def __init__(
+        self,
+        *,
+        trigger: Any,
+        method_name: str,
+        kwargs: Mapping[str, Any] | None = None,
+        timeout: timedelta | float | None = None,
+    ) -> None:
+        super().__init__(f"deferred to {method_name} until {type(trigger).__name__} fires")
+        self.trigger, self.method_name, self.kwargs = trigger, method_name, dict(kwargs or {})
+        self.timeout = timedelta(seconds=timeout) if isinstance(timeout, (int, float)) else timeout
+
+
+class TaskDeferralError(AirflowException):
+    """The trigger of a deferred task failed; the text is its traceback."""
+
+
+class TaskDeferralTimeout(AirflowException):
+    """The trigger of a deferred task did not fire in time."""
 
 
 class AirflowConfigException(AirflowException):

@@ -1,6 +1,6 @@
 """ExternalTaskSensor: waits for a run of another DAG, or for tasks in it; ExternalTaskMarker says who waits."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ from flowd.domain.errors import InvalidDag
 from flowd.domain.states import RunState, TaskState
 from flowd.operators.call_arguments import arguments_for
 from flowd.operators.empty import EmptyOperator
+from flowd.operators.triggers.external_task import WorkflowTrigger
 from flowd.sdk.arguments import as_timedelta
 from flowd.sdk.base_sensor import BaseSensorOperator
 from flowd.sdk.context import Context
@@ -54,6 +55,7 @@ class ExternalTaskSensor(BaseSensorOperator):
         execution_date_fn: Callable[..., Any] | None = None,
         check_existence: bool = False,
         poll_interval: timedelta | float = 2.0,
+        deferrable: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -78,7 +80,7 @@ class ExternalTaskSensor(BaseSensorOperator):
                 f"{where}: {', '.join(doubled)} is among the allowed, skipped or failed states twice"
             )
         self.execution_delta, self.execution_date_fn = execution_delta, execution_date_fn
-        self.check_existence = check_existence
+        self.check_existence, self.deferrable = check_existence, deferrable
         self.poll_interval = as_timedelta(poll_interval, f"{where}: poll_interval").total_seconds()
 
     def poke(self, context: Context) -> bool:
@@ -96,6 +98,38 @@ class ExternalTaskSensor(BaseSensorOperator):
                 raise AirflowSkipException(f"{self._what()} is in one of the states {', '.join(self.skipped_states)}")
             case verdict:
                 return verdict == "success"
+
+    def execute(self, context: Context) -> Any:
+        """Wait, or defer."""
+        if not self.deferrable:
+            return super().execute(context)
+        if self.check_existence:
+            self._check_existence()
+        self.defer(
+            trigger=WorkflowTrigger(
+                external_dag_id=self.external_dag_id,
+                logical_dates=self.dates(context),
+                external_task_ids=self.tasks,
+                external_task_group_id=self.external_task_group_id,
+                allowed_states=self.allowed_states,
+                skipped_states=self.skipped_states,
+                failed_states=self.failed_states,
+                poke_interval=self.poll_interval,
+                soft_fail=self.soft_fail,
+            ),
+            method_name="execute_complete",
+            timeout=self.timeout,
+        )
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:
+        """Take what the trigger has found."""
+        match event["status"]:
+            case "success":
+                self.log.info("what was waited for is there: %s", self._what())
+            case "skipped":
+                raise AirflowSkipException(f"{self._what()} is in one of the states {', '.join(self.skipped_states)}")
+            case _:
+                raise self._failed()
 
     def dates(self, context: Context) -> list[datetime]:
         """Return the logical dates of what is waited for."""

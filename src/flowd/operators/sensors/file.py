@@ -1,15 +1,16 @@
 """FileSensor: waits for a file or a folder that is not empty."""
 
 import os
-from collections.abc import Sequence
-from glob import iglob
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flowd.operators.sensors.file_search import is_there
+from flowd.operators.triggers.file import FileTrigger
 from flowd.sdk.base_sensor import BaseSensorOperator
 from flowd.sdk.connection import Connection
 from flowd.sdk.context import Context
-from flowd.sdk.exceptions import AirflowNotFoundException
+from flowd.sdk.exceptions import AirflowException, AirflowNotFoundException
 
 DEFAULT_CONNECTION = "fs_default"
 
@@ -17,17 +18,27 @@ DEFAULT_CONNECTION = "fs_default"
 class FileSensor(BaseSensorOperator):
     """Poke by looking for `filepath` on the worker, a glob pattern; of a folder, for a file in it.
 
-    A relative path lies below the `path` in the extras of the connection `fs_conn_id`, or below the root.
+    A relative path lies below the `path` in the extras of the connection `fs_conn_id`, or below the root. With
+    `deferrable` it is looked for by a trigger, on whichever node runs that.
     """
 
     template_fields: Sequence[str] = ("filepath",)
     ui_color = "#91818a"
 
     def __init__(
-        self, *, filepath: str, fs_conn_id: str = DEFAULT_CONNECTION, recursive: bool = False, **kwargs: Any
+        self,
+        *,
+        filepath: str,
+        fs_conn_id: str = DEFAULT_CONNECTION,
+        recursive: bool = False,
+        deferrable: bool = False,
+        start_from_trigger: bool = False,
+        trigger_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.filepath, self.fs_conn_id, self.recursive = filepath, fs_conn_id, recursive
+        self.deferrable = deferrable or start_from_trigger
 
     @property
     def path(self) -> str:
@@ -38,10 +49,21 @@ class FileSensor(BaseSensorOperator):
         """Return True where there is such a file, or such a folder with a file in it."""
         pattern = self.path
         self.log.info("looking for %s", pattern)
-        for found in iglob(pattern, recursive=self.recursive):
-            if os.path.isfile(found) or any(files for _, _, files in os.walk(found)):
-                return True
-        return False
+        return is_there(pattern, recursive=self.recursive)
+
+    def execute(self, context: Context) -> Any:
+        """Wait, or defer where it is not there yet."""
+        if not self.deferrable:
+            return super().execute(context)
+        if not self.poke(context):
+            trigger = FileTrigger(self.path, recursive=self.recursive, poke_interval=self.poke_interval)
+            self.defer(trigger=trigger, method_name="execute_complete", timeout=self.timeout)
+        return None
+
+    def execute_complete(self, context: Context, event: Any = None) -> None:
+        """Succeed where the trigger found it."""
+        if not event:
+            raise AirflowException(f"the trigger found no {self.filepath}")
 
     def _base(self) -> str:
         try:

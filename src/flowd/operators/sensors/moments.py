@@ -1,10 +1,11 @@
 """Sensors that wait for a moment: an hour of the day, a time after the run, a date, a day of the week."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from flowd.domain.errors import InvalidDag
+from flowd.operators.triggers.temporal import DateTimeTrigger
 from flowd.sdk.base_sensor import BaseSensorOperator
 from flowd.sdk.context import Context
 
@@ -12,7 +13,36 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 
 
 class MomentSensor(BaseSensorOperator):
-    """Wait until a moment that is known when the first poke comes."""
+    """Wait until a moment that is known when the first poke comes.
+
+    With `deferrable` the task is deferred until then, without slot and process and without a poke between; `timeout` is
+    not looked at. With `end_from_trigger` it has then succeeded, and nothing of it is executed any more.
+    """
+
+    def __init__(
+        self,
+        *,
+        deferrable: bool = False,
+        end_from_trigger: bool = False,
+        start_from_trigger: bool = False,
+        trigger_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.deferrable, self.end_from_trigger = deferrable or start_from_trigger, end_from_trigger
+
+    def execute(self, context: Context) -> Any:
+        """Wait, or defer."""
+        moment = self.moment(context) if self.deferrable else None
+        if moment is None:
+            return super().execute(context)
+        if datetime.now(UTC) < moment:
+            trigger = DateTimeTrigger(moment, end_from_trigger=self.end_from_trigger)
+            self.defer(trigger=trigger, method_name="execute_complete")
+        return None
+
+    def execute_complete(self, context: Context, event: Any = None) -> None:
+        """The moment has come."""
 
     def moment(self, context: Context) -> datetime:
         """Return the moment; each sensor defines its own."""
@@ -79,6 +109,27 @@ class DateTimeSensor(MomentSensor):
         """Return the date; one without a zone is of the DAG's."""
         moment = datetime.fromisoformat(self.target_time)
         return moment if moment.tzinfo else moment.replace(tzinfo=self.dag.timezone)
+
+
+class DateTimeSensorAsync(DateTimeSensor):
+    """A DateTimeSensor that is deferred."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"deferrable": True, **kwargs})
+
+
+class TimeSensorAsync(TimeSensor):
+    """A TimeSensor that is deferred."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"deferrable": True, **kwargs})
+
+
+class TimeDeltaSensorAsync(TimeDeltaSensor):
+    """A TimeDeltaSensor that is deferred."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"deferrable": True, **kwargs})
 
 
 class DayOfWeekSensor(BaseSensorOperator):

@@ -213,6 +213,7 @@ class Attempt:
                 measured=verdict.measured,
                 returned=verdict.returned,
                 asset_news=verdict.asset_news,
+                deferral=verdict.deferral,
             )
         )
 

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from flowd.db.ledger.write import Measured
 from flowd.domain.assets import AssetNews, news_from_json, news_to_json
+from flowd.domain.deferral import Deferral, deferral_from_json, deferral_to_json
 from flowd.domain.ids import ClaimToken, InstanceKey, TaskId
 from flowd.domain.task_events import (
     Cancelled,
@@ -25,7 +26,10 @@ _MEASURED = tuple(each.name for each in fields(Measured))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The event that ends a running try, what was measured of it, and what goes with a success: XComs, asset events."""
+    """The event that ends a running try, what was measured of it, and what goes with it.
+
+    With a success go XComs and asset events, with a deferral what it waits for.
+    """
 
     instance: InstanceKey
     label: str
@@ -33,6 +37,7 @@ class Report:
     measured: Measured = field(default_factory=Measured)
     returned: Mapping[str, Any] = field(default_factory=dict)
     asset_news: tuple[AssetNews, ...] = ()
+    deferral: Deferral | None = None
 
 
 def report_to_json(report: Report) -> dict[str, Any]:
@@ -44,11 +49,13 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "measured": {name: getattr(report.measured, name) for name in _MEASURED},
         "returned": dict(report.returned),
         "asset_news": [news_to_json(one) for one in report.asset_news],
+        "deferral": None if report.deferral is None else deferral_to_json(report.deferral),
     }
 
 
 def report_from_json(document: Mapping[str, Any]) -> Report:
     """Return the report that `report_to_json` wrote; raise KeyError, TypeError or ValueError for anything else."""
+    deferral = document["deferral"]
     return Report(
         instance=InstanceKey(document["instance"]),
         label=document["label"],
@@ -56,6 +63,7 @@ def report_from_json(document: Mapping[str, Any]) -> Report:
         measured=Measured(**document["measured"]),
         returned=document["returned"],
         asset_news=tuple(news_from_json(one) for one in document["asset_news"]),
+        deferral=None if deferral is None else deferral_from_json(deferral),
     )
 
 

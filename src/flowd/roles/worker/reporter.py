@@ -7,7 +7,7 @@ from functools import partial
 
 import structlog
 
-from flowd.db import assets, xcoms
+from flowd.db import assets, deferrals, xcoms
 from flowd.db.failures import first_line
 from flowd.db.ledger import lease, read, restart, write
 from flowd.db.ledger.write import Measured
@@ -21,6 +21,7 @@ from flowd.domain.task_instance import TaskInstance
 from flowd.queue.base import Queue
 from flowd.roles.backoff import patiently
 from flowd.roles.group_commit import GroupCommit
+from flowd.roles.loop import Bell
 from flowd.roles.worker.report import Report
 from flowd.roles.worker.spool import Spool
 
@@ -42,6 +43,8 @@ class Reporter:
         self._queue = queue
         self._spool = spool
         self._left_behind = spool.left_behind()
+        self.deferred = Bell()
+        """Rung when a trigger is to be run."""
         self._group: GroupCommit[Report, bool] = GroupCommit(self._flush)
 
     @property
@@ -88,6 +91,8 @@ class Reporter:
             log.exception("reports refused; writing them one by one", count=len(reports))
             answers = [await self._write_alone(report) for report in reports]
         spool.done(reports)
+        if any(report.deferral is not None and report.deferral.trigger is not None for report in reports):
+            self.deferred.ring()
         await self._queue.ring(sorted({run for run in answers if run is not None}))
         return [run is not None for run in answers]
 
@@ -138,6 +143,16 @@ class Reporter:
                 ],
                 now,
             )
+            await deferrals.store(
+                tx,
+                [
+                    deferrals.Deferred(
+                        instance=counted[report.event.token], token=report.event.token, deferral=report.deferral
+                    )
+                    for report in known
+                    if report.event.token in counted and report.deferral is not None
+                ],
+            )
             runs = {token: instance.run for token, instance in counted.items()}
             refused = [report for report in reports if report.event.token not in counted]
             runs |= await _written_before(tx, refused, held)
@@ -166,5 +181,10 @@ def _unstorable(report: Report, error: Exception) -> Report:
     event: ReportEvent = Failed(report.event.token, timedelta(0))
     text = storable(f"its report cannot be stored: {first_line(error)}")
     return replace(
-        report, event=event, measured=Measured(error=text[:_MOST_ERROR_CHARACTERS]), returned={}, asset_news=()
+        report,
+        event=event,
+        measured=Measured(error=text[:_MOST_ERROR_CHARACTERS]),
+        returned={},
+        asset_news=(),
+        deferral=None,
     )

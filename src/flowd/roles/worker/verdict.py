@@ -10,9 +10,19 @@ from flowd.db.ledger.write import Measured
 from flowd.db.storable import storable
 from flowd.domain.assets import AssetNews, news_from_json
 from flowd.domain.assignment import Assignment
+from flowd.domain.deferral import Deferral, deferral_from_json
 from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import ClaimToken, TaskId
-from flowd.domain.task_events import Cancelled, Failed, Interrupted, ReportEvent, Rescheduled, Skipped, Succeeded
+from flowd.domain.task_events import (
+    Cancelled,
+    Deferred,
+    Failed,
+    Interrupted,
+    ReportEvent,
+    Rescheduled,
+    Skipped,
+    Succeeded,
+)
 from flowd.domain.task_machine import LONGEST_WAIT
 from flowd.domain.work import BashWork
 from flowd.roles.retry_delay import retry_after
@@ -22,12 +32,13 @@ RETURN_VALUE = "return_value"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The event to report, what was measured, and what to store with a success: its return value, its asset events."""
+    """The event to report, what was measured, and what to store with a success or a deferral."""
 
     event: ReportEvent
     measured: Measured
     returned: Mapping[str, Any] = field(default_factory=dict)
     asset_news: tuple[AssetNews, ...] = ()
+    deferral: Deferral | None = None
 
 
 def judge(assignment: Assignment, token: ClaimToken, ended: Ended, *, is_interrupted: bool, now: datetime) -> Verdict:
@@ -79,8 +90,11 @@ def _of_result(assignment: Assignment, token: ClaimToken, ended: Ended, failed: 
         case "skipped":
             return _verdict(Skipped(token), ended, error)
         case "reschedule":
-            until = datetime.fromisoformat(result["until"]).astimezone(UTC)
-            return _verdict(Rescheduled(token, min(max(until - now, timedelta(0)), LONGEST_WAIT)), ended, None)
+            return _verdict(Rescheduled(token, _wait_until(result["until"], now)), ended, None)
+        case "deferred":
+            wait = None if result.get("until") is None else _wait_until(result["until"], now)
+            deferral = deferral_from_json(result["deferral"])
+            return Verdict(event=Deferred(token, wait), measured=_measured(ended, None), deferral=deferral)
         case "fail_without_retry":
             return _verdict(Failed(token, failed.retry_after, is_retry_allowed=False), ended, error)
         case "failed" if "retry_delay" in result:
@@ -90,6 +104,11 @@ def _of_result(assignment: Assignment, token: ClaimToken, ended: Ended, failed: 
             return _verdict(failed, ended, error)
         case other:
             return _verdict(failed, ended, f"{assignment.operator} reported the unknown outcome {other!r}")
+
+
+def _wait_until(moment: str, now: datetime) -> timedelta:
+    until = datetime.fromisoformat(moment).astimezone(UTC)
+    return min(max(until - now, timedelta(0)), LONGEST_WAIT)
 
 
 def _verdict(event: ReportEvent, ended: Ended, error: str | None) -> Verdict:

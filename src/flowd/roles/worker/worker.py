@@ -20,6 +20,8 @@ from flowd.roles.worker.heartbeat import Heartbeat
 from flowd.roles.worker.keeper_host import KeeperHost
 from flowd.roles.worker.slots import Slots
 from flowd.roles.worker.succession import take_over
+from flowd.roles.worker.trigger_process import TriggerBench, TriggerProcess
+from flowd.roles.worker.triggerer import Triggerer
 from flowd.roles.worker.worker_home import WorkerHome
 
 log = structlog.get_logger(__name__)
@@ -72,6 +74,22 @@ class Worker:
         self._draining = asyncio.Event()
         self._is_in_a_hurry = False
         self._keepers = KeeperHost(plan.keeper_environ)
+        triggers = TriggerBench(
+            library=bench.library,
+            bundles=bench.bundles,
+            keeper=self._keepers.current,
+            environ=bench.environ,
+            logs=bench.logs,
+        )
+        self._triggerer = Triggerer(
+            metastore,
+            queue,
+            lambda bundle, fired: TriggerProcess(triggers, bundle, fired),
+            name=home.name,
+            interval=plan.heartbeat,
+            lease=plan.lease,
+            deferred=bench.reporter.deferred,
+        )
         self._is_consuming = False
 
     @property
@@ -93,6 +111,7 @@ class Worker:
                 helpers.create_task(self._keepers.run(), name="KeeperHost"),
                 helpers.create_task(self._bench.reporter.run(), name="Reporter"),
                 helpers.create_task(self._heartbeat.loop.run(), name="Heartbeat"),
+                helpers.create_task(self._triggerer.run(), name="Triggerer"),
             ]
             await self._keepers.current()
             await patiently("Worker", self._succeed)
@@ -100,6 +119,7 @@ class Worker:
                 self._group = attempts
                 await self._consume()
                 await self._wait_for_attempts()
+            await self._triggerer.hand_over()
             for service in services:
                 service.cancel()
 

@@ -18,6 +18,7 @@ from flowd.domain.errors import InvalidDag, InvalidInput
 from flowd.local_run import run_task
 from flowd.sdk.base_sensor import BaseSensorOperator
 from flowd.sdk.exceptions import AirflowException, DagWarning, TaskNotFound
+from flowd.sdk.timetable import DataInterval, Timetable
 from flowd.security.vault import Vault
 
 DATE = datetime(2026, 1, 31, tzinfo=UTC)
@@ -254,3 +255,14 @@ def test_an_error_of_the_task_is_its_own(capsys: pytest.CaptureFixture[str]) -> 
     dag.test()
 
     assert "AirflowException: the reason" in capsys.readouterr().err
+
+
+def test_a_timetable_of_ones_own_says_what_the_run_is_about() -> None:
+    class Halves(Timetable):
+        def infer_manual_data_interval(self, *, run_after: datetime) -> DataInterval:
+            return DataInterval(run_after - timedelta(hours=12), run_after)
+
+    with DAG("etl", schedule=Halves()) as dag:
+        BashOperator(task_id="say", bash_command="echo {{ data_interval_start.isoformat() }}")
+
+    assert dag.test(logical_date=DATE).get_task_instance("say").xcom_pull() == "2026-01-30T12:00:00+00:00"

@@ -16,6 +16,9 @@ _DEADLINE = {
     name: f"flowd.sdk.deadline:{name}"
     for name in ("AsyncCallback", "DeadlineAlert", "DeadlineReference", "SyncCallback")
 }
+_TIMETABLE = {
+    name: f"flowd.sdk.timetable:{name}" for name in ("DagRunInfo", "DataInterval", "TimeRestriction", "Timetable")
+}
 _MASK = {"mask_secret": "flowd.sdk.secret_values:mask_secret"}
 
 OPERATORS: dict[str, dict[str, str]] = {
@@ -30,6 +33,7 @@ OPERATORS: dict[str, dict[str, str]] = {
     "airflow.sdk.definitions.retry_policy": _RETRY_POLICY,
     "airflow.sdk.log": _MASK,
     "airflow.sdk.execution_time.secrets_masker": _MASK,
+    "airflow.timetables.base": _TIMETABLE,
     "airflow.utils.log.secrets_masker": _MASK,
 }
 """Modules with operators of flowd's own."""

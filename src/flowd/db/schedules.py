@@ -24,6 +24,57 @@ class Due:
     next_run: NextRun
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unplanned:
+    """A DAG that has no next run planned."""
+
+    dag_id: DagId
+    version: int
+    bundle: BundleHash
+    first_seen_at: datetime
+    last_interval: DataInterval | None
+
+
+async def unplanned(tx: Transaction, *, limit: int) -> list[Unplanned]:
+    """Return DAGs without a planned run, less those that are paused or gone."""
+    rows = await tx.execute(
+        "SELECT dag_id, version, bundle, first_seen_at, last_interval_start, last_interval_end FROM dag"
+        " WHERE is_active AND NOT is_paused AND next_run_after IS NULL ORDER BY dag_id LIMIT :limit",
+        {"limit": limit},
+    )
+    return [
+        Unplanned(
+            dag_id=DagId(row["dag_id"]),
+            version=row["version"],
+            bundle=BundleHash(row["bundle"]),
+            first_seen_at=from_db(row["first_seen_at"]),
+            last_interval=_last(row),
+        )
+        for row in rows.mappings()
+    ]
+
+
+async def plan(tx: Transaction, dag: Unplanned, planned: NextRun) -> bool:
+    """Write the next run of a DAG; False where it has another version, another last run or a plan by now."""
+    last = dag.last_interval
+    unchanged = "last_interval_start IS NULL" if last is None else "last_interval_start = :last_start"
+    changed = await tx.execute(
+        "UPDATE dag SET next_run_after = :run_after, next_logical_date = :logical_date,"
+        " next_interval_start = :next_start, next_interval_end = :next_end"
+        f" WHERE dag_id = :dag_id AND version = :version AND next_run_after IS NULL AND {unchanged}",
+        {
+            "dag_id": dag.dag_id,
+            "version": dag.version,
+            "run_after": to_db(planned.run_after),
+            "logical_date": to_db(planned.logical_date),
+            "next_start": to_db(planned.data_interval.start),
+            "next_end": to_db(planned.data_interval.end),
+            **({} if last is None else {"last_start": to_db(last.start)}),
+        },
+    )
+    return changed.rowcount == 1
+
+
 async def next_moment(tx: Transaction, *, after: datetime = EPOCH) -> datetime | None:
     """Return the earliest instant after this one at which a DAG is due."""
     earliest: int | None = (
@@ -73,18 +124,22 @@ async def advance(tx: Transaction, dag_id: DagId, last: DataInterval | None, pla
 
 
 def _due(row: Row) -> Due:
-    last_start, last_end = from_db(row["last_interval_start"]), from_db(row["last_interval_end"])
     return Due(
         dag_id=DagId(row["dag_id"]),
         version=row["version"],
         bundle=BundleHash(row["bundle"]),
         first_seen_at=from_db(row["first_seen_at"]),
-        last_interval=DataInterval(last_start, last_end) if last_start and last_end else None,
+        last_interval=_last(row),
         next_run=NextRun(
             DataInterval(from_db(row["next_interval_start"]), from_db(row["next_interval_end"])),
             from_db(row["next_run_after"]),
         ),
     )
+
+
+def _last(row: Row) -> DataInterval | None:
+    start, end = from_db(row["last_interval_start"]), from_db(row["last_interval_end"])
+    return DataInterval(start, end) if start and end else None
 
 
 async def planned(tx: Transaction, dag_id: DagId) -> NextRun | None:

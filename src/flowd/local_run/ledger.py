@@ -30,6 +30,7 @@ from flowd.db.views.task_instances import InstanceView, list_instances
 from flowd.domain.assignment import RunContext
 from flowd.domain.dag_run import DagRun
 from flowd.domain.dag_spec import DagSpec
+from flowd.domain.data_interval import DataInterval
 from flowd.domain.ids import BundleHash
 from flowd.domain.states import TriggeredBy
 from flowd.domain.task_events import Failed, Succeeded
@@ -84,8 +85,13 @@ class LocalLedger:
         )
         self._run: DagRun | None = None
 
-    async def begin(self, logical_date: datetime, conf: Mapping[str, Any]) -> DagRun:
-        """Write the DAG and a run of it; raise InvalidInput for a conf that the DAG's parameters do not allow."""
+    async def begin(
+        self, logical_date: datetime, conf: Mapping[str, Any], interval: DataInterval | None = None
+    ) -> DagRun:
+        """Write the DAG and a run of it; raise InvalidInput for a conf that the DAG's parameters do not allow.
+
+        Without an `interval` the run has the one that its timetable gives a run of this date.
+        """
         pools = {task.pool for task in self._spec.tasks}
         await Pools(self._metastore).set(*(Pool(name=name, slots=UNLIMITED) for name in pools))
         async with self._metastore.transaction() as tx:
@@ -95,6 +101,7 @@ class LocalLedger:
             self._backends,
             dag_id=self._spec.dag_id,
             logical_date=logical_date,
+            data_interval=interval,
             conf=conf,
             triggered_by=TriggeredBy.TEST,
         )

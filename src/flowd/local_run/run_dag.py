@@ -18,6 +18,7 @@ from flowd.child.task_log import log_to_stdout
 from flowd.db.views.task_instances import InstanceView
 from flowd.domain.dag_run import DagRun
 from flowd.domain.dag_spec import DagSpec
+from flowd.domain.data_interval import DataInterval
 from flowd.domain.states import RunState
 from flowd.domain.task_spec import TaskRole
 from flowd.domain.trigger_rules import TriggerRule
@@ -33,7 +34,9 @@ from flowd.sdk.callbacks import call_all
 from flowd.sdk.context import context_of_run, executing_in
 from flowd.sdk.dag import DAG
 from flowd.sdk.dag_run import RunningDagRun
+from flowd.sdk.moments import moment
 from flowd.sdk.serialize import serialize
+from flowd.sdk.timetable import Timetable
 from flowd.settings.load import Keys, load_settings
 
 log = logging.getLogger(__name__)
@@ -90,7 +93,8 @@ def _run(
         with _open(loop, Path(folder), spec) as ledger:
             if has_metastore(settings):
                 loop.call(copy_look_ups(settings, ledger.library))
-            run = loop.call(ledger.begin(logical_date or datetime.now(UTC), conf))
+            date = logical_date or datetime.now(UTC)
+            run = loop.call(ledger.begin(date, conf, _own_interval(dag, date)))
             _work(loop, ledger, dag, is_marked)
             return _ended(loop, ledger, dag, run, conf)
 
@@ -114,6 +118,16 @@ def _open(loop: LoopThread, folder: Path, spec: DagSpec) -> Iterator[LocalLedger
         yield ledger
     finally:
         loop.call(stack.aclose())
+
+
+def _own_interval(dag: DAG, date: datetime) -> DataInterval | None:
+    """Return what the author's own timetable says that a run of this date is about; None where it is not his own."""
+    if not isinstance(dag.timetable_object, Timetable):
+        return None
+    interval = dag.timetable_object.infer_manual_data_interval(run_after=moment(date))
+    # Plain datetimes: those of a library add and compare by rules of their own.
+    start, end = (datetime.fromisoformat(at.isoformat()) for at in interval)
+    return DataInterval(start, end)
 
 
 def _work(loop: LoopThread, ledger: LocalLedger, dag: DAG, is_marked: Chosen) -> None:

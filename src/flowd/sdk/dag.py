@@ -88,6 +88,7 @@ class DAG(DagAtHand):
         self.schedule = _one_schedule(where, schedule, schedule_interval, timetable)
         by_time, self.asset_condition = split_schedule(self.schedule)
         self.timetable: TimetableSpec = timetable_of(by_time, self.timezone, where)
+        self.timetable_object = by_time
         self.catchup = catchup
 
         limit = max_active_tasks if concurrency is None else concurrency

@@ -23,6 +23,7 @@ from flowd.domain.timetable.schedule import cron_expression
 from flowd.sdk.arguments import as_aware
 from flowd.sdk.assets import AssetOrTimeSchedule, condition_of
 from flowd.sdk.moments import zone_name
+from flowd.sdk.timetable import Timetable, spec_of
 
 _TIMETABLES = (
     ContinuousTimetable,
@@ -49,6 +50,8 @@ def timetable_of(schedule: Any, zone: tzinfo, where: str) -> TimetableSpec:
     """Return the timetable that `schedule` means in the time zone; raise InvalidDag, naming `where`, for none."""
     if isinstance(schedule, _TIMETABLES):
         return schedule
+    if isinstance(schedule, Timetable):
+        return spec_of(schedule, where)
     if schedule is None or isinstance(schedule, (str, timedelta)):
         try:
             # Only a cron expression is read in a time zone, and needs one that has a name.

@@ -13,6 +13,7 @@ from flowd.domain.timetable import (
     ContinuousTimetable,
     CronDataIntervalTimetable,
     CronTriggerTimetable,
+    CustomTimetable,
     DeltaDataIntervalTimetable,
     DeltaTriggerTimetable,
     EventsTimetable,
@@ -34,6 +35,14 @@ specs: st.SearchStrategy[TimetableSpec] = st.one_of(
     st.builds(DeltaDataIntervalTimetable, deltas),
     st.builds(DeltaTriggerTimetable, deltas, intervals),
     st.builds(MultipleCronTriggerTimetable, st.tuples(expressions, expressions), zones, intervals),
+    st.builds(
+        CustomTimetable,
+        name=st.text(),
+        summary=st.text(),
+        description=st.text(),
+        details=st.dictionaries(st.text(), st.integers()),
+        active_runs_limit=st.none() | st.integers(1),
+    ),
     st.builds(
         EventsTimetable,
         st.lists(st.datetimes(timezones=st.just(UTC)), min_size=1, max_size=3).map(tuple),

@@ -8,6 +8,7 @@ from flowd.domain.timetable.specs import (
     ContinuousTimetable,
     CronDataIntervalTimetable,
     CronTriggerTimetable,
+    CustomTimetable,
     DeltaDataIntervalTimetable,
     DeltaTriggerTimetable,
     EventsTimetable,
@@ -35,6 +36,8 @@ def summary(spec: TimetableSpec) -> str:
             return ", ".join(expressions)
         case EventsTimetable():
             return description(spec)
+        case CustomTimetable(summary=short):
+            return short
         case _:
             assert_never(spec)
 
@@ -56,6 +59,8 @@ def description(spec: TimetableSpec) -> str:
             return "; ".join(explain_cron(one) for one in expressions)
         case EventsTimetable(events, description=given):
             return given or f"{len(events)} events between {events[0].isoformat()} and {events[-1].isoformat()}"
+        case CustomTimetable(description=given):
+            return given
         case _:
             assert_never(spec)
 

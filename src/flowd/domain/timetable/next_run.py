@@ -17,6 +17,7 @@ from flowd.domain.timetable.specs import (
     ContinuousTimetable,
     CronDataIntervalTimetable,
     CronTriggerTimetable,
+    CustomTimetable,
     DeltaDataIntervalTimetable,
     DeltaTriggerTimetable,
     EventsTimetable,
@@ -85,7 +86,7 @@ def runs_between(spec: TimetableSpec, start: datetime, end: datetime) -> Iterato
     """Yield, in order, every run a backfill from `start` to `end` (both inclusive) is about.
 
     For an interval timetable these bound the start of the data interval, for a trigger timetable the tick. A continuous
-    timetable has no runs to replay: its intervals are what they were.
+    timetable has no runs to replay: its intervals are what they were. A custom one is not known here.
     """
     if isinstance(spec, ContinuousTimetable):
         return
@@ -99,7 +100,7 @@ def infer_manual_interval(spec: TimetableSpec, run_after: datetime) -> DataInter
     """Return the data interval of a run that somebody triggers at `run_after`."""
     moment = utc(run_after)
     match spec:
-        case NullTimetable() | OnceTimetable() | ContinuousTimetable():
+        case NullTimetable() | OnceTimetable() | ContinuousTimetable() | CustomTimetable():
             return DataInterval.at(moment)
         case CronDataIntervalTimetable():
             end = spec.ticks.align_previous(moment)
@@ -131,6 +132,8 @@ def previous_date(spec: TimetableSpec, date: datetime) -> datetime:
 
 def active_runs_limit(spec: TimetableSpec) -> int | None:
     """Return how many runs of this timetable may be active at once, or None where it does not care."""
+    if isinstance(spec, CustomTimetable):
+        return spec.active_runs_limit
     return 1 if isinstance(spec, ContinuousTimetable) else None
 
 
@@ -148,7 +151,7 @@ class _Bounds:
 
 def _next_run(spec: TimetableSpec, last: DataInterval | None, bounds: _Bounds, now: datetime) -> NextRun | None:
     match spec:
-        case NullTimetable():
+        case NullTimetable() | CustomTimetable():
             return None
         case OnceTimetable():
             return _once(last, bounds)

@@ -1,7 +1,7 @@
 """The kinds of timetable as values that survive JSON. What they mean is in `next_run`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -192,6 +192,31 @@ class EventsTimetable:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomTimetable:
+    """A schedule of an author's own: code, which only a child process may run. So nothing here knows its next run.
+
+    `name` is its class, `details` what tells it from another of that class; at most `active_runs_limit` of its runs are
+    active at a time.
+    """
+
+    name: str
+    summary: str
+    description: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    active_runs_limit: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": "custom",
+            "name": self.name,
+            "summary": self.summary,
+            "description": self.description,
+            "details": dict(self.details),
+            "active_runs_limit": self.active_runs_limit,
+        }
+
+
 TimetableSpec = (
     NullTimetable
     | OnceTimetable
@@ -202,6 +227,7 @@ TimetableSpec = (
     | DeltaTriggerTimetable
     | MultipleCronTriggerTimetable
     | EventsTimetable
+    | CustomTimetable
 )
 
 
@@ -246,6 +272,20 @@ def timetable_from_json(data: Mapping[str, Any]) -> TimetableSpec:
         }:
             moments = tuple(datetime.fromisoformat(one) for one in events)
             return EventsTimetable(moments, is_restricted, description)
+    return _custom_from_json(data)
+
+
+def _custom_from_json(data: Mapping[str, Any]) -> CustomTimetable:
+    match data:
+        case {
+            "kind": "custom",
+            "name": str(name),
+            "summary": str(short),
+            "description": str(told),
+            "details": dict(details),
+            "active_runs_limit": int() | None as limit,
+        }:
+            return CustomTimetable(name=name, summary=short, description=told, details=details, active_runs_limit=limit)
     raise InvalidSchedule(f"timetable {dict(data)!r} is of no known kind or lacks a value; store what to_json() gave")
 
 

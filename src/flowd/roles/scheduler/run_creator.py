@@ -16,7 +16,7 @@ from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, RunKey
 from flowd.domain.run_id import scheduled_run_id
 from flowd.domain.states import RunType, TriggeredBy
-from flowd.domain.timetable import active_runs_limit, next_run
+from flowd.domain.timetable import CustomTimetable, active_runs_limit, next_run
 from flowd.roles.bulkhead import one_by_one_in_trouble
 from flowd.roles.loop import Bell, Loop
 from flowd.roles.scheduler.run_advancer import RunAdvancer
@@ -81,7 +81,9 @@ class RunCreator:
         made: list[RunKey] = []
         last = due.last_interval
         # Without catchup, what was missed while the DAG was paused or no scheduler ran is passed over.
-        planned = due.next_run if graph.dag.catchup else _next(due, graph, last, now)
+        # What an author's own timetable has planned stands: it alone knows what was missed.
+        is_own = isinstance(graph.dag.timetable, CustomTimetable)
+        planned = due.next_run if graph.dag.catchup or is_own else _next(due, graph, last, now)
         room = (active_runs_limit(graph.dag.timetable) or self._catchup_limit) - await live_runs(tx, due.dag_id)
         while planned is not None and planned.run_after <= now and len(made) < room:
             last = planned.data_interval

@@ -18,6 +18,7 @@ from flowd.roles.scheduler.rescuer import Rescuer
 from flowd.roles.scheduler.run_advancer import RunAdvancer
 from flowd.roles.scheduler.run_callbacks import CallbackDesk, RunCallbacks
 from flowd.roles.scheduler.run_creator import RunCreator
+from flowd.roles.scheduler.timetable_asker import TimetableAsker
 from flowd.roles.scheduler.wait_ender import WaitEnder
 
 
@@ -67,6 +68,7 @@ class Scheduler:
         agents.append(
             AssetRunCreator(metastore, graphs, plan.poll_interval, advancer=self.advancer, news=asset_news).loop
         )
+        agents.append(TimetableAsker(metastore, graphs, desk, plan.poll_interval, planned=self.creator.loop.bell).loop)
         agents.append(RunCallbacks(metastore, graphs, desk, plan.poll_interval, due=callbacks_due).loop)
         if not queue.is_ledger:
             agents += [recorder.loop, Redeliverer(metastore, graphs, queue, plan.poll_interval).loop]

@@ -14,6 +14,8 @@ REASONS = {
     "flowd/node/brokers.py": "a node loads the client of the one broker it uses: that of SQS alone is 50 MiB",
     "flowd/node/backends.py": "alembic is a third of the time to boot, and wanted once; asyncpg is an extra",
     "flowd/db/upsert.py": "a node loads the dialect of the one database it uses",
+    "flowd/sdk/connection.py": "asyncio takes longer than all else of the authoring code, and few tasks are coroutines",
+    "flowd/sdk/hook.py": "as flowd/sdk/connection.py",
     "flowd/actions/params.py": "jsonschema takes 2 MiB and 3 % of the time to boot; few DAGs have parameters",
     "flowd/operators/guest.py": "it runs in interpreters that may have no pendulum, or are older than zoneinfo",
     "flowd/security/tokens.py": "joserfc takes 4 MiB and 7 % of the time to boot; wanted when somebody logs in",

@@ -16,6 +16,7 @@ from flowd.domain.assignment import RunContext, assignment_to_json, run_to_json
 from flowd.domain.ids import DagId, TaskId
 from flowd.domain.states import RunType
 from flowd.domain.work import BashWork, PythonWork
+from flowd.sdk import secret_values
 from flowd.sdk.dag_file import load
 from flowd.sdk.xcom_json import TAG
 from tests.support.specs import an_assignment
@@ -67,6 +68,20 @@ class Attempt:
 @pytest.fixture
 def attempt(capsys: pytest.CaptureFixture[str]) -> Attempt:
     return Attempt(capsys)
+
+
+def test_secrets_are_masked_in_the_log_and_in_rendered_fields(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secret_values, "_known", set())
+    monkeypatch.setenv("AIRFLOW_CONN_DB", "postgres://me:open-sesame@h")
+
+    attempt("show", dag_id=DagId("secretive"), work=PythonWork(file="secretive.py", callable="x"))
+
+    out, err = attempt.lines()
+    assert out[-1] == "printed ***"
+    assert err.splitlines()[-1] == "ValueError: raised *** for ***"
+    assert attempt.server.rendered["op_args"] == ["***"]
 
 
 def test_a_python_task_succeeds_with_its_value(attempt: Attempt) -> None:

@@ -39,7 +39,7 @@ def test_modules_that_are_put_together_have_the_names_of_their_parts() -> None:
     sdk = importlib.import_module("airflow.sdk")
 
     assert operators.BashOperator is importlib.import_module("airflow.operators.bash").BashOperator
-    assert (compat.DAG, compat.TriggerRule, compat.timezone) == (sdk.DAG, sdk.TriggerRule, sdk.timezone)
+    assert (compat.DAG, compat.TriggerRule, compat.timezone.utcnow) == (sdk.DAG, sdk.TriggerRule, sdk.timezone.utcnow)
     assert compat.AirflowSkipException is importlib.import_module("airflow.exceptions").AirflowSkipException
     assert put_together({"airflow.operators.a": {"A": "a:A"}, "airflow.other": {"B": "b:B"}})["airflow.operators"] == {
         "A": "a:A"

@@ -80,7 +80,7 @@ def test_an_unknown_name_is_an_import_error_that_says_which(statement: str, mess
 
 
 def test_an_unknown_name_can_be_looked_for() -> None:
-    assert not hasattr(importlib.import_module("airflow.models"), "DagBag")
+    assert not hasattr(importlib.import_module("airflow.models"), "Dagger")
 
 
 def test_installing_twice_changes_nothing_and_others_are_left_alone() -> None:

@@ -8,7 +8,6 @@ from flowd.domain.ids import TaskId
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.context import Context, context_of, executing_in
 from flowd.sdk.supervisor import supervised_by
-from flowd.sdk.templates import render_fields
 from tests.support.specs import an_assignment
 from tests.support.task_server import TaskServer
 
@@ -23,5 +22,5 @@ def execute(task: BaseOperator, context: Context | None = None, server: TaskServ
     """Render and execute `task`; what it asks is answered by `server`."""
     context = context or context_for(task)
     with supervised_by(server or TaskServer()), executing_in(context):
-        render_fields(task, context)
+        task.render_template_fields(context)
         return task.execute(context)

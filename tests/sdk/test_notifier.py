@@ -45,7 +45,7 @@ def test_a_notifier_that_fails_does_not_keep_the_next_from_being_called() -> Non
     call_all(load, "on_failure_callback", context)
 
     assert [said[0] for said in whole.said] == ["told"]
-    with pytest.raises(AirflowException, match="Note, field 'text': 'nobody_knows_this' is undefined"):
+    with pytest.raises(AirflowException, match="Note, field 'text': UndefinedError: 'nobody_knows_this' is undefined"):
         broken(context)
     with pytest.raises(NotImplementedError, match=r"BaseNotifier must define notify\(self, context\)"):
         BaseNotifier()(context)

@@ -11,7 +11,6 @@ from flowd.sdk import secret_values
 from flowd.sdk.connection import Connection
 from flowd.sdk.secret_values import mask_secret, redacted, sounds_secret
 from flowd.sdk.supervisor import supervised_by
-from flowd.sdk.templates import render_fields
 from tests.operators.running import context_for
 from tests.support.task_server import TaskServer
 
@@ -68,7 +67,7 @@ def test_rendered_fields_show_no_secret_of_connections_and_variables() -> None:
         )
 
     with supervised_by(server):
-        render_fields(task, context_for(task))
+        task.render_template_fields(context_for(task))
         report_rendered(task)
 
     assert server.rendered == {

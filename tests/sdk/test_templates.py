@@ -15,7 +15,6 @@ from flowd.domain.states import RunType
 from flowd.sdk.context import Context, context_of, executing_in, get_current_context
 from flowd.sdk.exceptions import AirflowException, XComNotFound
 from flowd.sdk.supervisor import NoSupervisor, supervised_by
-from flowd.sdk.templates import render_fields
 from tests.support.specs import an_assignment
 from tests.support.task_server import TaskServer
 
@@ -56,7 +55,7 @@ def render(value: Any, *, run: RunContext = RUN, task: dict[str, Any] | None = N
     with DAG("etl", **dag) as made:
         made.fileloc = dag.get("full_filepath", "/nowhere/etl.py")
         show = Show(task_id="load", value=value, **(task or {}))
-    render_fields(show, context_of(an_assignment(run=run, task_id=TaskId("load")), show))
+    show.render_template_fields(context_of(an_assignment(run=run, task_id=TaskId("load")), show))
     return show.value
 
 
@@ -192,11 +191,11 @@ def test_outputs_are_pulled_and_a_missing_one_says_which(server: TaskServer) -> 
         first = Show(task_id="first", value="")
         load = Show(task_id="load", value=[first.output, f"all: {first.output}", first.output["k"]])
         bad = Show(task_id="bad", value=first.output["absent"])
-    render_fields(load, context_of(an_assignment(run=RUN), load))
+    load.render_template_fields(context_of(an_assignment(run=RUN), load))
 
     assert load.value == [[1, 2], "all: [1, 2]", "v"]
     with pytest.raises(XComNotFound, match="task 'first' pushed no XCom 'absent'"):
-        render_fields(bad, context_of(an_assignment(run=RUN), bad))
+        bad.render_template_fields(context_of(an_assignment(run=RUN), bad))
 
 
 def test_the_current_context_is_known_only_while_a_task_executes() -> None:

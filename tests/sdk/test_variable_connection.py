@@ -1,5 +1,6 @@
 """Variable and Connection: the environment, the server, JSON and URIs."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -90,3 +91,20 @@ def test_a_connection_survives_its_uri(
     assert after.password == password
     assert after.login == (login if login is not None or password is None else "")
     assert after.extra_dejson == (extra or {})
+
+
+async def test_coroutines_get_connections_and_their_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {"conn_type": "http", "password": "p", "extra": {"a": '{"b": 1}', "c": "x"}}
+    monkeypatch.setenv("AIRFLOW_CONN_API", json.dumps(fields))
+
+    api = await BaseHook.aget_connection("api")
+
+    assert api.get_extra_dejson(nested=True) == {"a": {"b": 1}, "c": "x"}
+    assert api.to_dict(prune_empty=True) == {
+        "conn_id": "api",
+        "conn_type": "http",
+        "password": "p",
+        "extra": {"a": '{"b": 1}', "c": "x"},
+    }
+    assert (await Connection.async_get("api")).get_password() == "p"
+    assert Connection.from_uri("http://h", conn_id="x").host == "h"

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from flowd.child.channel import Channel
 from flowd.child.deferral import go_on, outcome_of_deferral
 from flowd.child.failure_mail import mail_failure
+from flowd.child.masked_output import masked_output
 from flowd.child.other_user import become
 from flowd.child.outcome import Ending, Outcome, describe, outcome_of_error
 from flowd.child.rendered import report_rendered
@@ -22,7 +23,6 @@ from flowd.sdk.context import Context, context_of, executing_in
 from flowd.sdk.dag_file import load
 from flowd.sdk.exceptions import AirflowTaskTimeout, TaskDeferred, TaskNotFound
 from flowd.sdk.supervisor import supervised_by
-from flowd.sdk.templates import render_fields
 from flowd.sdk.xcom_arg import RETURN_KEY
 from flowd.sdk.xcom_json import to_json
 
@@ -41,7 +41,7 @@ def main(channel: Channel, payload: Mapping[str, Any]) -> None:
     started = time.monotonic()
     log_to_stdout()
     assignment = assignment_from_json(payload["assignment"])
-    with supervised_by(channel):
+    with supervised_by(channel), masked_output():
         try:
             task = _find_task(assignment, payload["bundle_root"])
         except BaseException as error:
@@ -106,7 +106,7 @@ def _run(
 
 def _execute(task: BaseOperator, context: Context, assignment: Assignment, become: Callable[[str], None] | None) -> Any:
     call_all(task, "on_execute_callback", context)
-    render_fields(task, context)
+    task.render_template_fields(context)
     report_rendered(task)
     if task.run_as_user is not None:
         # Template files were read as who may read the bundle; what the task does is done as its user.

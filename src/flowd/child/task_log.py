@@ -4,6 +4,8 @@ import logging
 import sys
 from typing import TextIO
 
+from flowd.sdk.secret_values import masked
+
 
 def log_to_stdout() -> None:
     """Let the root logger write `LEVEL logger - message` to stdout, from INFO on, line by line, and nothing else."""
@@ -13,12 +15,17 @@ def log_to_stdout() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[_StdoutHandler(sys.stdout)], force=True)
 
 
+class _MaskingFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
 class _StdoutHandler(logging.StreamHandler[TextIO]):
     """Known by its type: a process that was forked from one that logs so already has nothing to do."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self.setFormatter(logging.Formatter("%(levelname)s %(name)s - %(message)s"))
+        self.setFormatter(_MaskingFormatter("%(levelname)s %(name)s - %(message)s"))
 
 
 def _stream(handler: logging.Handler) -> TextIO | None:

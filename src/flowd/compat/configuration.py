@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from flowd.sdk.exceptions import AirflowConfigException
+from flowd.sdk.provider_packages import import_dotted
 
 _UNSET: Any = object()
 
@@ -60,6 +61,23 @@ class Configuration:
         """Return the option's parts; a fallback is returned as it is."""
         value = self.get(section, key, fallback)
         return [part.strip() for part in value.split(delimiter)] if isinstance(value, str) else value
+
+    def getsection(self, section: str) -> dict[str, str] | None:
+        """Return what the environment has of a section, None where it has nothing."""
+        beginning = _variable(section, "")
+        found = {
+            name[len(beginning) :].lower(): value for name, value in os.environ.items() if name.startswith(beginning)
+        }
+        return found or None
+
+    def getimport(self, section: str, key: str, fallback: Any = None, **_: Any) -> Any:
+        """Return what the option, a dotted name, leads to; the fallback where it is not set."""
+        name = self.get(section, key, "")
+        return import_dotted(name) if name else fallback
+
+    def get_mandatory_value(self, section: str, key: str, **_: Any) -> str:
+        """Return the option's text; raise AirflowConfigException where it has none."""
+        return str(self.get(section, key))
 
     def has_option(self, section: str, key: str, **_: Any) -> bool:
         """Return True where `get` would need no fallback."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from flowd.compat.library_table import LIBRARY, put_together
 from flowd.compat.operators_table import OPERATORS
+from flowd.compat.provider_table import PROVIDER_TABLE
 from flowd.compat.services_table import SERVICES
 from flowd.compat.waiting_table import WAITING
 
@@ -248,4 +249,5 @@ _add(LIBRARY)
 _add(OPERATORS)
 _add(SERVICES)
 _add(WAITING)
+_add(PROVIDER_TABLE)
 _add(put_together(MODULES))

@@ -34,10 +34,10 @@ class DecoratedOperator(PythonOperator):
         task_group: TaskGroup | None = None,
         **kwargs: Any,
     ) -> None:
-        _check_arguments(python_callable, op_args or (), op_kwargs or {})
+        check_arguments(python_callable, op_args or (), op_kwargs or {})
         super().__init__(
             python_callable=python_callable,
-            task_id=_unused_id(task_id, dag, task_group),
+            task_id=unused_id(task_id, dag, task_group),
             op_args=op_args,
             op_kwargs=op_kwargs,
             dag=dag,
@@ -95,7 +95,8 @@ def returns_a_dict(function: Callable[..., Any]) -> bool:
     return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
-def _check_arguments(function: Callable[..., Any], args: Collection[Any], kwargs: Mapping[str, Any]) -> None:
+def check_arguments(function: Callable[..., Any], args: Collection[Any], kwargs: Mapping[str, Any]) -> None:
+    """Raise InvalidDag where `function` cannot be called with these arguments and what the context gives."""
     signature = signature_of(function)
     given = {name: kwargs.get(name) for name in kwargs.keys() | (signature.parameters.keys() & CONTEXT_KEYS)}
     positional = list(signature.parameters)[: len(args)]
@@ -107,7 +108,8 @@ def _check_arguments(function: Callable[..., Any], args: Collection[Any], kwargs
         raise InvalidDag(f"@task {getattr(function, '__name__', function)!r}{signature}: {error}") from error
 
 
-def _unused_id(task_id: str, dag: DAG | None, group: TaskGroup | None) -> str:
+def unused_id(task_id: str, dag: DAG | None, group: TaskGroup | None) -> str:
+    """Return `task_id`, with a number behind it where the DAG has a task of that id."""
     dag = dag or (group.dag if group else None) or current_dag()
     group = group or current_group(dag)
     if dag is None:

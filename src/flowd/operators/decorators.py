@@ -21,6 +21,7 @@ from flowd.operators.decorated_guests import (
 )
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.keywords import nearest
+from flowd.sdk.provider_packages import import_dotted, task_decorators
 from flowd.sdk.xcom_arg import XComArg
 
 _RETURNING = (DecoratedOperator, DecoratedVirtualenvOperator, DecoratedExternalPythonOperator)
@@ -33,7 +34,7 @@ class TaskFunction:
     def __init__(
         self,
         function: Callable[..., Any],
-        operator: type[DecoratedOperator],
+        operator: type[BaseOperator],
         keywords: dict[str, Any],
         mark: Callable[[BaseOperator], BaseOperator] | None = None,
     ) -> None:
@@ -79,11 +80,11 @@ class TaskFunction:
 class TaskDecorator:
     """`@task` and, as attributes, its variants."""
 
-    def __init__(self, operator: type[DecoratedOperator]) -> None:
+    def __init__(self, operator: type[BaseOperator]) -> None:
         self._operator = operator
 
     @overload
-    def __call__(self, python_callable: Callable[..., Any], /) -> TaskFunction: ...
+    def __call__(self, python_callable: Callable[..., Any], /, **keywords: Any) -> TaskFunction: ...
     @overload
     def __call__(
         self, python_callable: None = None, /, **keywords: Any
@@ -111,7 +112,11 @@ class TaskDecorators(TaskDecorator):
         self.branch_virtualenv = TaskDecorator(DecoratedBranchVirtualenvOperator)
         self.branch_external_python = TaskDecorator(DecoratedBranchExternalPythonOperator)
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
+        # Nothing that Python itself asks for is a variant, and looking for one reads every installed provider.
+        provided = None if name.startswith("_") else task_decorators().get(name)
+        if provided is not None:
+            return import_dotted(provided)
         known = tuple(vars(self).keys() - {"_operator"})
         raise AttributeError(
             f"@task.{name} is not in this version of flowd{nearest(name, known)}; there are @task, "

@@ -19,6 +19,7 @@ from flowd.sdk.operator_defaults import accepted_keywords, fill_from_default_arg
 from flowd.sdk.param import ParamsDict
 from flowd.sdk.retry_policy import RetryPolicy
 from flowd.sdk.task_role import TaskWithRole
+from flowd.sdk.templated import Templated
 from flowd.sdk.xcom_arg import RETURN_KEY, XComArg, operators_in
 
 if TYPE_CHECKING:
@@ -30,15 +31,13 @@ DEFAULT_OWNER = "airflow"
 Callbacks = Callable[..., Any] | Sequence[Callable[..., Any]] | None
 
 
-class BaseOperator(TaskWithRole, Deferrable):
+class BaseOperator(Templated, TaskWithRole, Deferrable):
     """A task. Subclasses take their own arguments, pass the rest to `super().__init__(**kwargs)` and define `execute`.
 
     The attributes named in `template_fields` are rendered with Jinja before `execute`; a value that ends with one of
     `template_ext` names a file to render.
     """
 
-    template_fields: Collection[str] = ()
-    template_ext: Sequence[str] = ()
     template_fields_renderers: ClassVar[dict[str, str]] = {}
     ui_color: str = "#fff"
     ui_fgcolor: str = "#000"
@@ -294,6 +293,10 @@ class BaseOperator(TaskWithRole, Deferrable):
             if not hasattr(self, field):
                 raise InvalidDag(f"{type(self).__name__} {self.task_id!r}: template field {field!r} is no attribute")
         self.link_outputs()
+
+    @property
+    def _called(self) -> str:
+        return f"task {self.task_id!r}"
 
     def _as_operator(self) -> "BaseOperator":
         return self

@@ -6,6 +6,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from flowd.sdk.exceptions import AirflowException, AirflowNotFoundException
+from flowd.sdk.provider_packages import hook_classes, import_dotted
 from flowd.sdk.secret_values import note_connection
 from flowd.sdk.supervisor import ask
 
@@ -55,6 +56,29 @@ class Connection:
     get_connection_from_secrets = get
 
     @classmethod
+    async def async_get(cls, conn_id: str) -> Self:
+        """Return the connection of this id, without blocking other coroutines."""
+        from asyncio import to_thread
+
+        return await to_thread(cls.get, conn_id)
+
+    @classmethod
+    def from_uri(cls, uri: str, conn_id: str | None = None) -> Self:
+        """Return the connection that the URI describes."""
+        return cls(conn_id, uri=uri)
+
+    def get_hook(self, *, hook_params: dict[str, Any] | None = None) -> Any:
+        """Return the hook for the connection's type; raise AirflowException where no installed provider has one."""
+        hook = hook_classes().get(self.conn_type or "")
+        if hook is None:
+            raise AirflowException(
+                f"Connection {self.conn_id!r} is of type {self.conn_type!r}, for which no installed provider has a "
+                "hook: install the provider beside flowd where workers run, or correct the connection's type"
+            )
+        made = import_dotted(hook)
+        return made(**{getattr(made, "conn_name_attr", "conn_id"): self.conn_id}, **(hook_params or {}))
+
+    @classmethod
     def from_json(cls, text: str, conn_id: str | None = None) -> Self:
         """Return the connection described by a JSON object with the fields of a connection."""
         fields = json.loads(text)
@@ -71,6 +95,27 @@ class Connection:
         except ValueError:
             return {}
         return extra if isinstance(extra, dict) else {}
+
+    def get_extra_dejson(self, nested: bool = False) -> dict[str, Any]:
+        """Return `extra_dejson`; with `nested`, text in it that is JSON is read too."""
+        return {key: _read(value) if nested else value for key, value in self.extra_dejson.items()}
+
+    def get_password(self) -> str | None:
+        """Return the password."""
+        return self.password
+
+    def get_extra(self) -> str | None:
+        """Return `extra` as text."""
+        return self.extra
+
+    def set_extra(self, value: str) -> None:
+        """Put other text in the place of `extra`."""
+        self.extra = value
+
+    def to_dict(self, *, prune_empty: bool = False, **_: Any) -> dict[str, Any]:
+        """Return the fields, `extra` as an object; with `prune_empty`, those that are set."""
+        fields = {field: getattr(self, field) for field in _FIELDS} | {"extra": self.extra_dejson or ""}
+        return {name: value for name, value in fields.items() if value or not prune_empty}
 
     def get_uri(self) -> str:
         """Return the connection as `type://login:password@host:port/schema?extra`, which `Connection(uri=…)` reads."""
@@ -111,3 +156,10 @@ class Connection:
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         if query:
             self.extra = query.get(_EXTRA_KEY) or json.dumps(query)
+
+
+def _read(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -9,6 +9,9 @@ MASK = "***"
 SHORTEST = 4
 """Shorter ones are not masked: every second word would be."""
 
+_NO_SECRETS = {"airflow", "false", "none", "null", "true"}
+"""Passwords that are no secret: their words are all over a log."""
+
 _TELLING = re.compile(
     r"access_token|api_?key|authorization|passphrase|passwd|password|private_key|secret|token|keyfile_dict|service_account",
     re.IGNORECASE,
@@ -28,7 +31,7 @@ def mask_secret(value: Any, name: str | None = None) -> None:
     With a `name` that sounds secret every value of a mapping is masked, as Airflow's function of this name does.
     """
     if isinstance(value, str):
-        if len(value) >= SHORTEST:
+        if len(value) >= SHORTEST and value.lower() not in _NO_SECRETS:
             _known.add(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -59,15 +62,20 @@ def note_connection(password: str | None, extra: str | None) -> None:
         mask_secret(document)
 
 
+def masked(text: str) -> str:
+    """Return `text` with stars for every secret that is known."""
+    # The longest first: a secret that contains another one must not leave its rest behind.
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return text
+
+
 def redacted(value: Any, name: str = "") -> Any:
     """Return a JSON value with stars for every secret that is known, and for whatever has a name that sounds secret."""
     if name and sounds_secret(name) and isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return MASK if value != "" else value
     if isinstance(value, str):
-        # The longest first: a secret that contains another one must not leave its rest behind.
-        for secret in sorted(_known, key=len, reverse=True):
-            value = value.replace(secret, MASK)
-        return value
+        return masked(value)
     if isinstance(value, Mapping):
         return {redacted(key): redacted(item, str(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

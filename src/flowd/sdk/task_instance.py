@@ -16,6 +16,7 @@ from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.dag_run import RunningDagRun
 from flowd.sdk.moments import moment
 from flowd.sdk.supervisor import ask
+from flowd.sdk.task_instance_key import TaskInstanceKey
 from flowd.sdk.xcom_arg import RETURN_KEY
 from flowd.sdk.xcom_json import from_json, to_json
 
@@ -69,9 +70,9 @@ class RunningTaskInstance:
         return self.dag_run.logical_date
 
     @property
-    def key(self) -> tuple[str, str, str, int, int]:
+    def key(self) -> TaskInstanceKey:
         """DAG id, task id, run id, try number, map index."""
-        return (self.dag_id, self.task_id, self.run_id, self.try_number, self.map_index)
+        return TaskInstanceKey(self.dag_id, self.task_id, self.run_id, self.try_number, self.map_index)
 
     @property
     def log(self) -> logging.Logger:

@@ -1,7 +1,7 @@
 """Rendering template fields with Jinja: in text, in nested containers, in files, as text or as native objects."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,9 @@ import jinja2
 from jinja2.ext import ExprStmtExtension
 from jinja2.nativetypes import NativeEnvironment
 
-from flowd.sdk.exceptions import AirflowException
 from flowd.sdk.xcom_arg import Resolvable
 
 if TYPE_CHECKING:
-    from flowd.sdk.base_operator import BaseOperator
     from flowd.sdk.dag import DAG
 
 _FILTERS = {
@@ -91,21 +89,11 @@ def environment_of(dag: "DAG", *, is_native: bool | None = None) -> jinja2.Envir
     return environment
 
 
-def render_fields(operator: "BaseOperator", context: Mapping[str, Any]) -> None:
-    """Render every template field of `operator` in place; an error names the task and the field."""
-    native = operator.render_template_as_native_obj
-    renderer = Renderer(operator.dag, context, tuple(operator.template_ext), is_native=native)
-    for field in operator.template_fields:
-        try:
-            setattr(operator, field, renderer.render(getattr(operator, field)))
-        except (jinja2.TemplateError, LookupError) as error:
-            raise AirflowException(
-                f"task {operator.task_id!r}, field {field!r}: {type(error).__name__}: {_said(error, operator)}"
-            ) from error
-
-
 class Renderer:
-    """Renders values as templates of `dag` in one context; text that ends with one of `extensions` names a file."""
+    """Renders values as templates of `dag` in one context; text that ends with one of `extensions` names a file.
+
+    Objects with template fields are rendered in place, or given to `nested` where the author renders them otherwise.
+    """
 
     def __init__(
         self,
@@ -114,11 +102,13 @@ class Renderer:
         extensions: tuple[str, ...] = (),
         *,
         is_native: bool | None = None,
+        nested: Callable[[Any], None] | None = None,
     ) -> None:
         self._dag = dag
         self._is_native = dag.render_template_as_native_obj if is_native is None else is_native
         self._context = context
         self._extensions = extensions
+        self._nested = nested or self.render_attributes
 
     def render(self, value: Any) -> Any:
         """Return `value` rendered: text, containers and their items, stand-ins, objects with template fields."""
@@ -132,8 +122,23 @@ class Renderer:
             return type(value)(self.render(item) for item in value)
         if isinstance(value, dict):
             return {key: self.render(item) for key, item in value.items()}
-        self._render_attributes(value)
+        self._nested(value)
         return value
+
+    def read(self, value: Any) -> Any:
+        """Return the text of the template file that `value` names, or `value` where it names none."""
+        if not isinstance(value, str) or not self._extensions or not value.endswith(self._extensions):
+            return value
+        loader = self._environment.loader
+        assert loader is not None
+        return loader.get_source(self._environment, value)[0]
+
+    def render_attributes(self, value: Any) -> None:
+        """Render the template fields of `value` in place, where it has any."""
+        fields: Iterable[str] | None = getattr(value, "template_fields", None)
+        if isinstance(fields, Sequence) and not isinstance(value, type):
+            for field in fields:
+                setattr(value, field, self.render(getattr(value, field)))
 
     def _render_text(self, text: str) -> Any:
         if self._extensions and text.endswith(self._extensions):
@@ -158,12 +163,6 @@ class Renderer:
         scope = environment.context_class(environment, names, template.name, template.blocks)  # type: ignore[arg-type]
         return environment.concat(template.root_render_func(scope))
 
-    def _render_attributes(self, value: Any) -> None:
-        fields: Iterable[str] | None = getattr(value, "template_fields", None)
-        if isinstance(fields, Sequence) and not isinstance(value, type):
-            for field in fields:
-                setattr(value, field, self.render(getattr(value, field)))
-
 
 class _Names(Mapping[str, Any]):
     """The context before Jinja's globals, read name by name: `template.render` would read every value at once."""
@@ -184,10 +183,3 @@ class _Names(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(set(self._context) | set(self._fallback))
-
-
-def _said(error: Exception, operator: "BaseOperator") -> str:
-    if isinstance(error, jinja2.TemplateNotFound):
-        searched = ", ".join([operator.dag.folder, *operator.dag.template_searchpath])
-        return f"no file {error.name!r} in {searched}; to use the text itself, end it with a space"
-    return str(error)

@@ -110,3 +110,7 @@ def event_to_json(event: TriggerEvent) -> dict[str, Any]:
     if isinstance(event, BaseTaskEndEvent):
         return {"ends_as": event.ends_as, "xcoms": {name: to_json(one) for name, one in (event.xcoms or {}).items()}}
     return {"event": to_json(event.payload)}
+
+
+class BaseEventTrigger(BaseTrigger):
+    """A trigger that an AssetWatcher may watch an asset with."""

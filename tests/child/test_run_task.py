@@ -14,11 +14,11 @@ import pytest
 from flowd.child import callbacks, run_task
 from flowd.domain.assignment import RunContext, assignment_to_json, run_to_json
 from flowd.domain.ids import DagId, TaskId
+from flowd.domain.mappable import TAG
 from flowd.domain.states import RunType
 from flowd.domain.work import BashWork, PythonWork
 from flowd.sdk import secret_values
 from flowd.sdk.dag_file import load
-from flowd.sdk.xcom_json import TAG
 from tests.support.specs import an_assignment
 from tests.support.task_server import TaskServer
 

@@ -11,6 +11,7 @@ from flowd.db.dialect import Kind
 from flowd.db.ledger import advance, claims, dispatch, lease, read
 from flowd.db.ledger.claims import Bid
 from flowd.db.tables import WHOLE, dag, dag_run, task_instance
+from flowd.domain.ids import UNMAPPED
 from flowd.domain.lease import LeaseWatch
 from flowd.domain.retry import RetryPolicy
 from flowd.domain.task_events import Failed
@@ -179,7 +180,7 @@ async def test_no_hot_statement_reads_history(site: LedgerSite) -> None:
         "forgotten runs": site.advancer.step,
         "a rung run": lambda: site.advancer.advance([run.key]),
         "standings": lambda: in_transaction(
-            site, lambda tx: advance.standings(tx, [(run.key, first.assignment.task_id)])
+            site, lambda tx: advance.standings(tx, [(run.key, first.assignment.task_id, UNMAPPED)])
         ),
         "timed-out runs": lambda: in_transaction(site, advance.runs_past_timeout),
         "a pass of the dispatcher": site.dispatcher.step,

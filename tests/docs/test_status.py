@@ -7,18 +7,14 @@ import pytest
 from flowd.sdk.dag_file import load
 from tests.docs.pages import ROOT
 
-HEAD = "from datetime import datetime\nfrom airflow.sdk import DAG, task\n"
-BODY = "with DAG('d', start_date=datetime(2026, 1, 1)):\n    @task\n    def work(item=None): ...\n"
+HEAD = "from datetime import datetime\nfrom airflow.sdk import DAG, task_group\n"
+BODY = "with DAG('d', start_date=datetime(2026, 1, 1)):\n    @task_group\n    def group(item): ...\n"
 NOT_YET = {
-    "mapped tasks": (
-        f"{HEAD}{BODY}    work.expand(item=[1, 2])\n",
+    "mapped task groups": (
+        f"{HEAD}{BODY}    group.expand(item=[1, 2])\n",
         "is mapped, which this version of flowd cannot run",
     ),
     "asset watchers": ("from airflow.sdk import AssetWatcher\n", "flowd has no 'AssetWatcher' in airflow.sdk"),
-    "custom timetables": (
-        "from airflow.timetables.base import Timetable\n",
-        "flowd has no 'base' in airflow.timetables",
-    ),
 }
 
 

@@ -18,6 +18,8 @@ from flowd.domain.dag_spec import (
     structural_hash,
 )
 from flowd.domain.errors import InvalidDag
+from flowd.domain.ids import TaskId
+from flowd.domain.map_length import Expansion, ResultLength
 from flowd.domain.retry import RetryPolicy
 from flowd.domain.task_spec import OnLost, StartMethod, TaskRole, TaskSpec, task_from_json, task_to_json
 from flowd.domain.timetable import DeltaTriggerTimetable, OnceTimetable
@@ -68,6 +70,7 @@ TASK_CHANGES: dict[str, Any] = {
     "start_method": StartMethod.SPAWN,
     "role": TaskRole.SETUP,
     "on_failure_fail_dagrun": True,
+    "expansion": Expansion(length=ResultLength(TaskId("a")), group="g"),
     "outlets": (ORDERS,),
     "inlets": (ORDERS,),
     "presentation": {"owner": "a"},

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowd.domain.graph import Graph
-from flowd.domain.ids import TaskId
-from flowd.domain.run_plan import News, Tally, downstream_of, step
+from flowd.domain.ids import UNMAPPED, TaskId
+from flowd.domain.run_plan import News, downstream_of, step
 from flowd.domain.states import TaskState
+from flowd.domain.tally import Tally
 from flowd.domain.task_events import Cleared, Decided, Marked, Scheduled
 from flowd.domain.task_machine import transition
 from flowd.domain.task_spec import TaskRole
@@ -22,6 +23,7 @@ from tests.support.specs import NOW, a_graph, a_task, graphs
 
 S = TaskState
 R = TriggerRule
+A, B, C = ((TaskId(name), UNMAPPED) for name in "abc")
 ENDS = (S.SUCCESS, S.FAILED, S.SKIPPED)
 
 ORDER_SENSITIVE = {R.ALL_SUCCESS}
@@ -230,9 +232,9 @@ def test_what_a_branch_decided_against_is_skipped_only_where_it_is_judged_anew()
     run = SimulatedRun(graph)
     run.instances[TaskId("b")] = transition(run.instances[TaskId("b")], Cleared(0), NOW)
 
-    taken = step(graph, [], run.standings([TaskId("b")]), revisit=[TaskId("b")], decided_against=[TaskId("a")])
+    taken = step(graph, [], run.standings([TaskId("b")]), revisit=[B], decided_against=[A])
 
-    assert taken.events == {"b": Scheduled()}
+    assert taken.events == {B: Scheduled()}
 
 
 def test_a_short_circuit_skips_tasks_that_are_not_directly_below() -> None:
@@ -249,8 +251,8 @@ def test_a_skip_of_what_is_no_task_of_the_dag_is_ignored() -> None:
     news = [News(task_id=TaskId("branch"), outcome=S.SUCCESS, skips=(TaskId("typo"),))]
     run = SimulatedRun(graph)
 
-    assert downstream_of(graph, news) == ["b"]
-    assert step(graph, news, run.standings([TaskId("b")])).events == {"b": Scheduled()}
+    assert downstream_of(graph, news).places == [B]
+    assert step(graph, news, run.standings([TaskId("b")])).events == {B: Scheduled()}
 
 
 def test_a_skip_of_what_has_started_changes_nothing() -> None:
@@ -280,7 +282,7 @@ def test_what_is_decided_is_news_and_what_is_scheduled_is_not() -> None:
 
     taken = run.tell([TaskId("a")])
 
-    assert taken.events == {"b": Decided(S.UPSTREAM_FAILED), "c": Scheduled()}
+    assert taken.events == {B: Decided(S.UPSTREAM_FAILED), C: Scheduled()}
     assert taken.news == [News(task_id=TaskId("b"), outcome=S.UPSTREAM_FAILED)]
 
 
@@ -298,7 +300,7 @@ def test_a_held_task_waits_for_its_past_but_not_with_being_decided_against() -> 
 def test_a_step_needs_no_row_but_those_directly_below() -> None:
     graph = a_graph(a_task("a"), a_task("b", after=["a"]), *[a_task(f"t{n}") for n in range(9)])
 
-    assert downstream_of(graph, [News(task_id=TaskId("a"), outcome=S.SUCCESS)]) == ["b"]
+    assert downstream_of(graph, [News(task_id=TaskId("a"), outcome=S.SUCCESS)]).places == [B]
 
 
 @given(runs(), random_orders, st.data())

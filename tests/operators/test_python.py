@@ -116,7 +116,8 @@ def test_a_task_function_makes_tasks_with_ids_of_their_own() -> None:
         (lambda f: f(), "missing a required argument: 'x'"),
         (lambda f: f(1, 2), "too many positional arguments"),
         (lambda f: f(1, z=2), "got an unexpected keyword argument 'z'"),
-        (lambda f: f.expand(x=[1]), "'only' is mapped, which this version of flowd cannot run"),
+        (lambda f: f.expand(y=[1]), "missing a required argument: 'x'"),
+        (lambda f: f.partial(x=1).expand(z=[1]), "got an unexpected keyword argument 'z'"),
     ],
 )
 def test_a_wrong_call_is_refused_where_the_dag_is_written(call: Any, message: str) -> None:

@@ -135,11 +135,6 @@ def test_an_operator_that_defines_no_execute_says_so() -> None:
         BaseOperator(task_id="t").execute({})
 
 
-def test_mapping_is_refused_with_advice() -> None:
-    with pytest.raises(InvalidDag, match=r"Extract.partial\(…\): task 't' is mapped"):
-        Extract.partial(task_id="t")
-
-
 def test_relatives_are_found_on_both_sides() -> None:
     with DAG("d") as dag:
         a, b, c = (EmptyOperator(task_id=name) for name in "abc")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowd.sdk.xcom_json import TAG, from_json, to_json
+from flowd.domain.mappable import TAG
+from flowd.sdk.xcom_json import from_json, to_json
 
 zones = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])
 hashable = st.one_of(

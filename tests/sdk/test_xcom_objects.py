@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import BaseModel
 
-from flowd.sdk.xcom_json import TAG, from_json, to_json
+from flowd.domain.mappable import TAG
+from flowd.sdk.xcom_json import from_json, to_json
 
 
 class Colour(Enum):

@@ -8,7 +8,7 @@ from typing import Any
 from flowd.actions.backends import Backends
 from flowd.actions.trigger_run import trigger_run
 from flowd.clock import SystemClock
-from flowd.db import dags, deferrals
+from flowd.db import dags, deferrals, xcoms
 from flowd.db.dags import FreshDag
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import advance, read, write
@@ -18,7 +18,7 @@ from flowd.db.pools import Pool, Pools
 from flowd.domain.dag_run import DagRun
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.deferral import Deferral
-from flowd.domain.ids import BundleHash, ClaimToken, DagId, InstanceKey, RunKey, TaskId
+from flowd.domain.ids import UNMAPPED, BundleHash, ClaimToken, DagId, InstanceKey, RunKey, TaskId
 from flowd.domain.states import TriggeredBy
 from flowd.domain.task_events import Cancelled, Deferred, Failed, ReportEvent, Skipped, Succeeded
 from flowd.domain.task_instance import TaskInstance
@@ -204,8 +204,12 @@ class LedgerSite:
         failing: Collection[str] = (),
         skipping: Collection[str] = (),
         branches: Mapping[str, Sequence[str]] | None = None,
+        returning: Mapping[str, Any] | None = None,
     ) -> list[str]:
-        """Run everything that can run to its end and return the tasks in the order of their claims."""
+        """Run everything that can run to its end and return the tasks in the order of their claims.
+
+        A mapped instance is called `task[map index]`. `returning` is what the tasks named in it return.
+        """
         order: list[str] = []
         while True:
             while await self.wait_ender.step() is True:
@@ -215,14 +219,21 @@ class LedgerSite:
             if not claims and not await self.dispatcher.step():
                 return order
             for one in claims:
-                task_id = one.assignment.task_id
+                task_id = _name(one.assignment.task_id, one.assignment.map_index)
                 order.append(task_id)
                 if task_id in failing:
                     await self.fail(one)
                 elif task_id in skipping:
                     await self.skip(one)
                 else:
+                    await self.leave(one, (returning or {}).get(task_id))
                     await self.succeed(one, skips=(branches or {}).get(task_id, ()))
+
+    async def leave(self, claimed: Claimed, value: Any) -> None:
+        """Store what a task returns; None is nothing."""
+        if value is not None:
+            async with self.metastore.transaction() as tx:
+                await xcoms.push(tx, [(claimed.assignment.instance, "return_value", value)], await tx.now())
 
     async def pass_time(self, length: timedelta) -> None:
         """Let everything that waits for a moment be this much nearer to it: the metastore's clock itself stands."""
@@ -244,9 +255,10 @@ class LedgerSite:
             return [tuple(row) for row in await tx.execute(statement, parameters)]
 
     async def states(self, run: DagRun) -> dict[str, str]:
-        """The state of each task of a run."""
+        """The state of each task of a run; a mapped instance is called `task[map index]`."""
         async with self.metastore.reading() as tx:
-            return {task_id: state.value for task_id, state in (await advance.states_of(tx, run.key)).items()}
+            states = await advance.states_of(tx, run.key)
+        return {_name(*place): state.value for place, state in states.items()}
 
     async def run_state(self, run: DagRun) -> str:
         """The state of a run."""
@@ -257,11 +269,11 @@ class LedgerSite:
         async with self.metastore.reading() as tx:
             return await read.run(tx, key)
 
-    async def instance(self, run: DagRun, task_id: str) -> TaskInstance:
+    async def instance(self, run: DagRun, task_id: str, map_index: int = UNMAPPED) -> TaskInstance:
         """One task instance as it is now."""
         async with self.metastore.reading() as tx:
-            rows = await advance.standings(tx, [(run.key, TaskId(task_id))], lock=False)
-        return rows[run.key, TaskId(task_id)].instance
+            rows = await advance.standings(tx, [(run.key, TaskId(task_id), map_index)], lock=False)
+        return rows[run.key, TaskId(task_id), map_index].instance
 
     async def history(self, run: DagRun, task_id: str) -> list[Transition]:
         """The history of one task instance, first to last."""
@@ -284,3 +296,7 @@ class LedgerSite:
 def token_of(number: int) -> ClaimToken:
     """A token that is as good as any."""
     return ClaimToken(f"{number:032x}")
+
+
+def _name(task_id: str, map_index: int) -> str:
+    return task_id if map_index == UNMAPPED else f"{task_id}[{map_index}]"

@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from flowd.domain.graph import Graph
-from flowd.domain.ids import ClaimToken, InstanceKey, TaskId
-from flowd.domain.run_plan import News, Standing, Step, Tally, downstream_of, recount, setups_of, step, verdict_of
+from flowd.domain.ids import UNMAPPED, ClaimToken, InstanceKey, TaskId
+from flowd.domain.run_plan import News, Standing, Step, downstream_of, setups_of, step, verdict_of
 from flowd.domain.states import TaskState
+from flowd.domain.tally import Place, Tally, recount
 from flowd.domain.task_events import Claimed, Failed, Queued, ReportEvent, Scheduled, Skipped, Succeeded
 from flowd.domain.task_instance import TaskInstance
 from flowd.domain.task_machine import transition
@@ -98,7 +99,7 @@ class SimulatedRun:
     def tell(self, task_ids: Sequence[TaskId]) -> Step:
         """Tell the downstreams of tasks that have ended, in one step."""
         news = [self._news(task_id) for task_id in task_ids]
-        touched = downstream_of(self.graph, news)
+        touched = [task_id for task_id, _ in downstream_of(self.graph, news).places]
         setup_states = self.setup_states(touched, telling=task_ids)
         taken = step(self.graph, news, self.standings(touched), held=self.held, setup_states=setup_states)
         for task_id in task_ids:
@@ -126,8 +127,8 @@ class SimulatedRun:
             [],
             standings,
             held=self.held,
-            revisit=tasks,
-            decided_against=self.decided_against(),
+            revisit=[(task_id, UNMAPPED) for task_id in tasks],
+            decided_against=[(task_id, UNMAPPED) for task_id in self.decided_against()],
             setup_states=self.setup_states(tasks),
         )
 
@@ -140,30 +141,39 @@ class SimulatedRun:
         """Set fields of an instance."""
         self.instances[task_id] = self.instances[task_id]._replace(**fields)
 
-    def standings(self, task_ids: Iterable[TaskId]) -> dict[TaskId, Standing]:
+    def standings(self, task_ids: Iterable[TaskId]) -> dict[Place, Standing]:
         """What `step` asks to know of these tasks, and of no other."""
-        return {one: Standing(task_id=one, state=self.state(one), tally=self.tallies[one]) for one in task_ids}
+        return {
+            (one, UNMAPPED): Standing(place=(one, UNMAPPED), state=self.state(one), tally=self.tallies[one])
+            for one in task_ids
+        }
 
     def recounted(self, task_id: TaskId) -> Tally:
         """A task's tally from the rows of its upstreams."""
-        return recount(self.instances[upstream] for upstream in self.graph.tasks[task_id].upstream)
+        return recount(self.graph, self.instances.values())[task_id, UNMAPPED]
 
     def verdict_from_scratch(self, task_id: TaskId) -> Verdict:
         """What the trigger rule says of a task, from the rows of its upstreams."""
         task = self.graph.tasks[task_id]
         return verdict_of(self.graph, task, self.recounted(task_id), self.setup_states([task_id]))
 
-    def setup_states(self, task_ids: Iterable[TaskId], telling: Iterable[TaskId] = ()) -> dict[TaskId, TaskState]:
+    def setup_states(
+        self, task_ids: Iterable[TaskId], telling: Iterable[TaskId] = ()
+    ) -> dict[TaskId, dict[int, TaskState]]:
         """The states of the setups that these tasks wait for; one that has not told of its end counts as running."""
         told = set(telling)
         return {
-            one: TaskState.RUNNING if self.instances[one].needs_propagation and one not in told else self.state(one)
+            one: {
+                UNMAPPED: TaskState.RUNNING
+                if self.instances[one].needs_propagation and one not in told
+                else self.state(one)
+            }
             for one in setups_of(self.graph, task_ids)
         }
 
     def _apply(self, taken: Step) -> None:
-        self.tallies.update(taken.tallies)
-        for task_id, event in taken.events.items():
+        self.tallies |= {task_id: tally for (task_id, _), tally in taken.tallies.items()}
+        for (task_id, _), event in taken.events.items():
             self.instances[task_id] = transition(self.instances[task_id], event, NOW)
 
     def _news(self, task_id: TaskId) -> News:

@@ -16,6 +16,7 @@ from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, InstanceKey, RunId, TaskId
 from flowd.domain.setup_teardown import along_with
 from flowd.domain.states import FINISHED, TaskState
+from flowd.domain.tally import is_fit
 from flowd.domain.task_events import Cleared
 from flowd.domain.task_instance import TaskInstance
 
@@ -115,7 +116,7 @@ async def _clear(
         if dry_run or not (chosen or has_moved):
             continue
         chosen += _below_that_waits(graph, chosen, instances)
-        chosen += [one for one in instances if one.task_id not in graph.tasks and one.state in UNDER_WAY]
+        chosen += [one for one in instances if not is_fit(graph, one) and one.state in UNDER_WAY]
         events = [(one, Cleared(_retries(graph, one.task_id))) for one in chosen]
         after = {one.key: one for one in await write.apply(tx, events, now) if isinstance(one, TaskInstance)}
         await xcoms.forget(tx, list(after))
@@ -138,8 +139,7 @@ async def _move_to_latest(tx: Transaction, graphs: Graphs, dag_id: DagId, runs: 
     for run in moved:
         begun, _ = await advance.tasks_begun(tx, run.key)
         if begun:
-            missing = [task_id for task_id in current.graph.tasks if task_id not in begun]
-            await create.create_instances(tx, run, current.graph, missing)
+            await create.create_instances(tx, run, current.graph, create.missing(current.graph, begun))
     return moved
 
 

@@ -1,5 +1,7 @@
 """why: every reason a task instance is not running now, from the rules that decide it."""
 
+from dataclasses import replace
+
 from flowd.actions.backends import Backends
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import advance, dispatch, history, read
@@ -9,8 +11,10 @@ from flowd.domain.dag_run import DagRun
 from flowd.domain.errors import NotFound
 from flowd.domain.graph import Graph
 from flowd.domain.ids import UNMAPPED, DagId, RunId, TaskId
+from flowd.domain.map_length import sources_of
 from flowd.domain.run_plan import counts_of
 from flowd.domain.states import RunState, TaskState
+from flowd.domain.task_spec import TaskSpec
 from flowd.domain.trigger_rules import Verdict, evaluate
 from flowd.domain.trigger_rules import why as why_waiting
 
@@ -28,9 +32,12 @@ async def why(
             raise NotFound(f"The DagRun with dag_id: `{dag_id}` and run_id: `{run_id}` was not found")
         run = await read.run(tx, key)
         graph = (await backends.graphs.get(tx, [run.dag_version]))[run.dag_version]
-        row = (await advance.standings(tx, [(key, task_id)], lock=False)).get((key, task_id))
+        rows = await advance.standings(tx, [(key, task_id, map_index), (key, task_id, 0)], lock=False)
+        row = rows.get((key, task_id, map_index))
         if row is None:
             return await _without_instance(tx, run, graph, task_id)
+        if task_id not in graph.groups and (first := rows.get((key, task_id, 0))) is not None:
+            row = replace(row, tally=first.tally)
         instance, state = row.instance, row.instance.state
         if state in (TaskState.FAILED, TaskState.SKIPPED):
             return await history.last_words(tx, instance.key)
@@ -88,15 +95,24 @@ async def _of_upstreams(tx: Transaction, run: DagRun, graph: Graph, row: advance
     task = graph.tasks[row.instance.task_id]
     if (setups := graph.setups.get(task.task_id)) is not None and setups.indirect:
         states = await advance.states_of(tx, run.key, task_ids=setups.indirect)
-        awaited = [setup for setup in setups.indirect if not states[setup].is_finished]
+        awaited = {setup: state for (setup, _), state in states.items() if not state.is_finished}
         if awaited:
-            return [f"it waits for setup {setup!r}, which is {states[setup]}" for setup in awaited]
+            return [f"it waits for setup {setup!r}, which is {state}" for setup, state in awaited.items()]
     counts = counts_of(task, row.tally)
     if evaluate(task.trigger_rule, counts) is Verdict.WAIT:
         return [why_waiting(task.trigger_rule, counts)]
+    sources = await _awaited_sources(tx, run, task)
+    if sources:
+        return [f"it is mapped over what task {source!r} returns, which has not ended" for source in sources]
     if task.depends_on_past and await advance.previous_run(tx, run) is not None:
         return ["it depends on its past, and the same task of the run before has not succeeded"]
     return ["it is ready, and no scheduler has looked at it yet"]
+
+
+async def _awaited_sources(tx: Transaction, run: DagRun, task: TaskSpec) -> list[TaskId]:
+    sources = sorted(sources_of(task.expansion.length)) if task.expansion is not None else []
+    states = await advance.states_of(tx, run.key, task_ids=sources) if sources else {}
+    return sorted({source for (source, _), state in states.items() if not state.is_finished})
 
 
 async def _of_admission(tx: Transaction, graphs: Graphs, run: DagRun, graph: Graph, row: advance.Row) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from flowd.child.channel import Channel
 from flowd.child.deferral import go_on, outcome_of_deferral
 from flowd.child.failure_mail import mail_failure
+from flowd.child.mapped import check_mappable, operator_of
 from flowd.child.masked_output import masked_output
 from flowd.child.other_user import become
 from flowd.child.outcome import Ending, Outcome, describe, outcome_of_error
@@ -72,7 +73,12 @@ def attempt(
     """
     context = context_of(assignment, task)
     with executing_in(context):
-        outcome = _reported(_run(task, context, assignment, started, become))
+        try:
+            task = operator_of(task, context)
+        except BaseException as error:
+            outcome = _reported(outcome_of_error(error))
+        else:
+            outcome = _reported(_run(task, context, assignment, started, become))
         channel.send_result(outcome.to_document())
         _call_back(task, context, outcome, assignment)
 
@@ -127,6 +133,7 @@ def _change_user(task: BaseOperator, user: str, become: Callable[[str], None] | 
 
 def _success(task: BaseOperator, context: Context, value: Any) -> Outcome:
     ti = context["ti"]
+    check_mappable(task, value)
     pushed = to_json(value) if task.do_xcom_push else None
     if task.multiple_outputs and task.do_xcom_push and isinstance(value, Mapping):
         for key, item in value.items():

@@ -219,6 +219,7 @@ task_instance = Table(
     Column("up_skipped", Integer, nullable=False, server_default=text("0")),
     Column("up_upstream_failed", Integer, nullable=False, server_default=text("0")),
     Column("up_removed", Integer, nullable=False, server_default=text("0")),
+    Column("up_extra", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("run", "task_id", "map_index"),
     CheckConstraint(f"state IN ({_states(list(TaskState))})", name="state"),
     CheckConstraint(
@@ -318,6 +319,7 @@ xcom = Table(
     Column("instance", KEY, ForeignKey("task_instance.id", ondelete="CASCADE"), primary_key=True),
     Column("name", String(500), primary_key=True),
     Column("value", DOCUMENT, nullable=False),
+    Column("length", Integer),
     Column("at", MOMENT, nullable=False),
 )
 

@@ -11,8 +11,16 @@ from flowd.db.moments import to_db
 from flowd.db.storable import storable
 from flowd.db.transaction import Transaction
 from flowd.domain.ids import DagId, InstanceKey, RunId
+from flowd.domain.mappable import TAG, items_of, length_of
 
-_COLUMNS = {"instance": "int", "name": "text", "value": "text", "at": "int"}
+_COLUMNS = {"instance": "int", "name": "text", "value": "text", "length": "int", "at": "int"}
+
+
+_OF_TASK = (
+    "FROM dag_run d JOIN task_instance t ON t.run = d.id JOIN xcom x ON x.instance = t.id AND x.name = :name"
+    " WHERE d.dag_id = :dag_id AND d.run_id = :run_id AND t.task_id = :task_id"
+)
+_MAPPED = " AND t.map_index >= 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +41,59 @@ async def push(tx: Transaction, values: Sequence[tuple[InstanceKey, str, Any]], 
     document = as_json(
         [
             # In ASCII: JSON can hold what no metastore can, NUL and halves of characters, but only as escapes.
-            {"instance": key, "name": storable(name), "value": json.dumps(value), "at": to_db(now)}
+            {
+                "instance": key,
+                "name": storable(name),
+                "value": json.dumps(value),
+                "length": length_of(value),
+                "at": to_db(now),
+            }
             for key, name, value in values
         ]
     )
     for statement in tx.dialect.replace("xcom", _COLUMNS, keys=("instance", "name")):
         await tx.defer("xcom", statement, {"rows": document})
+
+
+async def length(
+    tx: Transaction, *, dag_id: DagId, run_id: RunId, task_id: str, name: str, is_mapped: bool
+) -> int | None:
+    """Return how many items a task's value has, None where it has none; of a mapped task, how many have left one."""
+    counted = f"COUNT(*) {_OF_TASK}{_MAPPED}" if is_mapped else f"MAX(x.length) {_OF_TASK}"
+    found: int | None = (await tx.execute(f"SELECT {counted}", _named(dag_id, run_id, task_id, name))).scalar_one()
+    return found
+
+
+async def items(
+    tx: Transaction,
+    *,
+    dag_id: DagId,
+    run_id: RunId,
+    task_id: str,
+    name: str,
+    is_mapped: bool,
+    start: int,
+    count: int,
+) -> tuple[list[Any], bool]:
+    """Return `count` items from `start` on of a task's value, and whether they are the pairs of a dict.
+
+    Of a mapped task they are the values that its instances have left, by map index. There may be fewer, or none.
+    """
+    named = _named(dag_id, run_id, task_id, name)
+    if is_mapped:
+        rows = await tx.execute(
+            f"SELECT x.value {_OF_TASK}{_MAPPED} ORDER BY t.map_index LIMIT :count OFFSET :start",
+            {**named, "count": count, "start": start},
+        )
+        return [json.loads(value) for (value,) in rows], False
+    value = (await tx.execute(f"SELECT x.value {_OF_TASK}", named)).scalar_one_or_none()
+    document = None if value is None else json.loads(value)
+    found = items_of(document) or []
+    return found[start : start + count], isinstance(document, dict) and document.get(TAG, "dict") == "dict"
+
+
+def _named(dag_id: DagId, run_id: RunId, task_id: str, name: str) -> dict[str, str]:
+    return {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "name": name}
 
 
 async def forget(tx: Transaction, instances: Sequence[InstanceKey]) -> None:

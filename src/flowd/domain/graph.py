@@ -18,7 +18,8 @@ class Graph:
     `leaves` are the tasks whose states decide the run's: nothing waits for them but teardowns. Those
     `depending_on_past` wait for the run before: for the tasks that `past` has for each. Those `limited_per_dag` have a
     max_active_tis_per_dag. `setups` are those that a task waits for, and `serves` the tasks for which a setup counts
-    beyond those directly below it. All are found once: no advance costs the size of the DAG.
+    beyond those directly below it. `mapped_groups` are the tasks of each mapped task group, and `groups` the one that
+    each of these is in. All are found once: no advance costs the size of the DAG.
     """
 
     dag: DagSpec
@@ -30,6 +31,8 @@ class Graph:
     limited_per_dag: tuple[TaskSpec, ...] = field(init=False)
     setups: Mapping[TaskId, Setups] = field(init=False)
     serves: Mapping[TaskId, tuple[TaskId, ...]] = field(init=False)
+    mapped_groups: Mapping[str, tuple[TaskId, ...]] = field(init=False)
+    groups: Mapping[TaskId, str] = field(init=False)
 
     def __post_init__(self) -> None:
         tasks = self.tasks.values()
@@ -37,7 +40,13 @@ class Graph:
         serves: dict[TaskId, tuple[TaskId, ...]] = {}
         for task_id, its in setups.items():
             serves |= {setup: (*serves.get(setup, ()), task_id) for setup in its.indirect}
+        groups = {one.task_id: one.expansion.group for one in tasks if one.expansion and one.expansion.group}
+        members: dict[str, list[TaskId]] = {}
+        for task_id, group in groups.items():
+            members.setdefault(group, []).append(task_id)
         found: dict[str, object] = {
+            "groups": groups,
+            "mapped_groups": {group: tuple(task_ids) for group, task_ids in members.items()},
             "leaves": deciding_tasks(self.tasks, self.downstream, is_fail_fast=self.dag.fail_fast),
             "setups": setups,
             "serves": serves,
@@ -51,6 +60,11 @@ class Graph:
         }
         for name, value in found.items():
             object.__setattr__(self, name, value)
+
+    def is_beside(self, task_id: TaskId, other: TaskId) -> bool:
+        """Return True where both are in one mapped group: what one map index of one means is for the other's alone."""
+        group = self.groups.get(task_id)
+        return group is not None and group == self.groups.get(other)
 
     def descendants(self, roots: Iterable[TaskId]) -> set[TaskId]:
         """Return every task reachable from `roots`, the roots left out unless reachable from one another."""

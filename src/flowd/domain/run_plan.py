@@ -5,42 +5,32 @@ ended until a step brings no more. The cost is that of the edges out of what end
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
+from typing import ClassVar
 
 from flowd.domain.graph import Graph
-from flowd.domain.ids import TaskId
+from flowd.domain.ids import UNMAPPED, TaskId
 from flowd.domain.states import TaskState
+from flowd.domain.tally import OUTCOMES, Place, Tally
 from flowd.domain.task_events import CompletedWithoutWork, Decided, Scheduled
-from flowd.domain.task_instance import TaskInstance
 from flowd.domain.task_spec import TaskSpec
 from flowd.domain.trigger_rules import TriggerRule, UpstreamCounts, Verdict, evaluate
 from flowd.domain.work import NoWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """How many of a task's direct upstreams have ended, by outcome, as the ledger keeps it with each instance."""
-
-    success: int = 0
-    failed: int = 0
-    skipped: int = 0
-    upstream_failed: int = 0
-    removed: int = 0
-
-    def plus(self, outcome: TaskState) -> "Tally":
-        """Return the tally with one more upstream that ended as `outcome`."""
-        name = outcome.value
-        return replace(self, **{name: getattr(self, name) + 1})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What the plan must know of one instance: its state, and how its direct upstreams ended."""
+    """What the plan must know of one place: the state of its instance, and how its upstreams ended.
 
-    task_id: TaskId
+    Of a mapped task that `is_expanded` the state is `none` where any of its instances may be undecided.
+    """
+
+    place: Place
     state: TaskState
-    tally: Tally = Tally()
+    tally: Tally = field(default_factory=Tally)
+    is_expanded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,38 +40,77 @@ class News:
     task_id: TaskId
     outcome: TaskState
     skips: tuple[TaskId, ...] = ()
+    map_index: int = UNMAPPED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """A mapped task has become `by` instances more, of which its downstreams have not been told."""
+
+    task_id: TaskId
+    by: int
+    map_index: ClassVar[int] = UNMAPPED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """What a step must know the standing of: `places` by name, and every place of `tasks`, which are in mapped groups.
+
+    Where a mapped group has not expanded, or this instance of it not, its one place stands for the one that is named.
+    """
+
+    places: Sequence[Place]
+    tasks: Sequence[TaskId] = ()
+
+
+SetupStates = Mapping[TaskId, Mapping[int, TaskState]]
+"""The states of setups, by map index."""
+
+PlanEvent = Scheduled | Decided | CompletedWithoutWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one step decided: new tallies of the instances touched, and the event that each decided one meets."""
+    """What one step decided: new tallies of the places touched, and the event that each decided one meets."""
 
-    tallies: Mapping[TaskId, Tally]
-    events: Mapping[TaskId, Scheduled | Decided | CompletedWithoutWork]
+    tallies: Mapping[Place, Tally]
+    events: Mapping[Place, PlanEvent]
 
     @property
     def news(self) -> list[News]:
-        """The instances that this step itself ended: the news of the next step."""
-        ended: list[News] = []
-        for task_id, event in self.events.items():
-            match event:
-                case Decided(outcome):
-                    ended.append(News(task_id=task_id, outcome=outcome))
-                case CompletedWithoutWork():
-                    ended.append(News(task_id=task_id, outcome=TaskState.SUCCESS))
-                case Scheduled():
-                    pass
-        return ended
+        """What this step itself ended, were no task mapped: the news of the next step."""
+        return [
+            News(task_id=task_id, outcome=outcome, map_index=map_index)
+            for (task_id, map_index), event in self.events.items()
+            if (outcome := outcome_of(event)) is not None
+        ]
 
 
-def downstream_of(graph: Graph, news: Iterable[News]) -> list[TaskId]:
-    """Return the tasks whose standing `step` needs, each once, in the order in which the news name them."""
-    touched: dict[TaskId, None] = {}
-    for item in news:
-        touched.update(dict.fromkeys(graph.downstream[item.task_id]))
-        touched.update(dict.fromkeys(_known_skips(graph, item)))
-        touched.update(dict.fromkeys(graph.serves.get(item.task_id, ())))
-    return list(touched)
+def outcome_of(event: PlanEvent) -> TaskState | None:
+    """Return the state in which an event ends its instance; None where it does not end it."""
+    match event:
+        case Decided(outcome):
+            return outcome
+        case CompletedWithoutWork():
+            return TaskState.SUCCESS
+        case Scheduled():
+            return None
+
+
+def downstream_of(graph: Graph, news: Iterable[News], growths: Iterable[Growth] = ()) -> Touched:
+    """Return what `step` needs the standings of, each once, in the order in which news and growths name it."""
+    places: dict[Place, None] = {}
+    tasks: dict[TaskId, None] = {}
+    every: list[News | Growth] = [*growths, *news]
+    for told in every:
+        for task_id in _below(graph, told):
+            if task_id not in graph.groups:
+                places[task_id, UNMAPPED] = None
+            elif told.map_index == UNMAPPED or not graph.is_beside(told.task_id, task_id):
+                tasks[task_id] = None
+            else:
+                places[task_id, told.map_index] = None
+    return Touched(places=list(places), tasks=list(tasks))
 
 
 def setups_of(graph: Graph, task_ids: Iterable[TaskId]) -> list[TaskId]:
@@ -96,65 +125,118 @@ def setups_of(graph: Graph, task_ids: Iterable[TaskId]) -> list[TaskId]:
 def step(
     graph: Graph,
     news: Sequence[News],
-    standings: Mapping[TaskId, Standing],
+    standings: Mapping[Place, Standing],
     *,
+    growths: Sequence[Growth] = (),
     held: Collection[TaskId] = (),
-    revisit: Iterable[TaskId] = (),
-    decided_against: Iterable[TaskId] = (),
-    setup_states: Mapping[TaskId, TaskState] = MappingProxyType({}),
+    revisit: Iterable[Place] = (),
+    decided_against: Iterable[Place] = (),
+    setup_states: SetupStates = MappingProxyType({}),
 ) -> Step:
-    """Return the consequences of `news` for the instances directly below.
+    """Return the consequences of `news` and `growths` for the places directly below.
 
-    `standings` holds all of `downstream_of(news)` and of `revisit`, tasks to be judged anew though no upstream ended;
-    those of them in `decided_against` are skipped: a branch that ended earlier did not take them.
+    `standings` holds all of `downstream_of(news, growths)` and of `revisit`, places to be judged anew though no
+    upstream ended; those of them in `decided_against` are skipped: a branch that ended earlier did not take them.
     A task in `held` is not scheduled yet, whatever its trigger rule says: it depends on a past that is not settled.
     `setup_states` holds the state of all of `setups_of` what is judged; one that has not told of its end has not ended.
     """
-    tallies: dict[TaskId, Tally] = {}
-    judged_anew = list(revisit)
-    skipped = set(decided_against) & set(judged_anew)
-    for item in news:
-        skipped.update(_known_skips(graph, item))
-        judged_anew += graph.serves.get(item.task_id, ())
-        for below in graph.downstream[item.task_id]:
-            tallies[below] = tallies.get(below, standings[below].tally).plus(item.outcome)
-    events: dict[TaskId, Scheduled | Decided | CompletedWithoutWork] = {}
-    for task_id in dict.fromkeys([*tallies, *skipped, *judged_anew]):
-        if standings[task_id].state is not TaskState.NONE:
+    below = _Below(graph, standings)
+    tallies = below.tallies(news, growths)
+    asked = dict.fromkeys(revisit)
+    skipped = (set(decided_against) & asked.keys()) | below.skipped(news)
+    events: dict[Place, PlanEvent] = {}
+    for place in dict.fromkeys([*tallies, *skipped, *asked, *below.served(news)]):
+        standing, task = standings[place], graph.tasks[place[0]]
+        if standing.state is not TaskState.NONE:
             continue
-        if task_id in skipped:
-            events[task_id] = Decided(TaskState.SKIPPED)
+        if place in skipped:
+            events[place] = Decided(TaskState.SKIPPED)
             continue
-        tally = tallies.get(task_id, standings[task_id].tally)
-        verdict = verdict_of(graph, graph.tasks[task_id], tally, setup_states)
-        event = _event(verdict, graph.tasks[task_id], is_held=task_id in held)
+        if place not in asked and _was_decided(graph, task, standing):
+            continue
+        verdict = verdict_of(graph, task, tallies.get(place, standing.tally), setup_states, map_index=place[1])
+        event = _event(verdict, task, is_held=task.task_id in held)
         if event is not None:
-            events[task_id] = event
+            events[place] = event
     return Step(tallies=tallies, events=events)
 
 
-def recount(upstreams: Iterable[TaskInstance]) -> Tally:
-    """Return a task's tally counted anew from its direct upstreams: those that have ended and have told so.
+class _Below:
+    """Which of the places that are known a piece of news counts for."""
 
-    An end is told once. So after a user's Cleared or Marked, which take back or replace an end that may have been told,
-    the tally of every task directly below is to be replaced by this in the same transaction.
-    """
-    tally = Tally()
-    for upstream in upstreams:
-        if upstream.state.is_finished and not upstream.needs_propagation:
-            tally = tally.plus(upstream.state)
-    return tally
+    def __init__(self, graph: Graph, standings: Mapping[Place, Standing]) -> None:
+        self._graph = graph
+        self._standings = standings
+        self._indexes: dict[TaskId, dict[int, None]] = {}
+        for task_id, map_index in standings if graph.groups else ():
+            if task_id in graph.groups:
+                self._indexes.setdefault(task_id, {})[map_index] = None
+
+    def tallies(self, news: Iterable[News], growths: Iterable[Growth]) -> dict[Place, Tally]:
+        """Return the tallies after the growths, and then the ends: there are never more ends than instances."""
+        tallies: dict[Place, Tally] = {}
+        for growth in growths:
+            for task_id in _below(self._graph, growth):
+                for place in self._places(growth, task_id):
+                    tallies[place] = tallies.get(place, self._standings[place].tally).grown(growth.by)
+        for item in news:
+            for task_id in self._graph.downstream[item.task_id]:
+                for place in self._places(item, task_id):
+                    tallies[place] = tallies.get(place, self._standings[place].tally).plus(item.outcome)
+        return tallies
+
+    def skipped(self, news: Iterable[News]) -> set[Place]:
+        """Return what branches decided against."""
+        return {
+            place
+            for item in news
+            for task_id in _known_skips(self._graph, item)
+            for place in self._places(item, task_id)
+        }
+
+    def served(self, news: Iterable[News]) -> list[Place]:
+        """Return the places for which a setup counts that has ended."""
+        serves = self._graph.serves
+        return [
+            place for item in news for task_id in serves.get(item.task_id, ()) for place in self._places(item, task_id)
+        ]
+
+    def _places(self, told: News | Growth, task_id: TaskId) -> Iterable[Place]:
+        if task_id not in self._graph.groups:
+            return ((task_id, UNMAPPED),)
+        known = self._indexes.get(task_id, {})
+        if told.map_index == UNMAPPED or not self._graph.is_beside(told.task_id, task_id):
+            return [(task_id, one) for one in known]
+        return [(task_id, one) for one in (told.map_index, UNMAPPED) if one in known][:1]
 
 
-def verdict_of(graph: Graph, task: TaskSpec, tally: Tally, setup_states: Mapping[TaskId, TaskState]) -> Verdict:
+def _below(graph: Graph, told: News | Growth) -> list[TaskId]:
+    """Return the tasks for which it may mean something."""
+    below = graph.downstream[told.task_id]
+    if isinstance(told, Growth):
+        return [one for one in below if not graph.is_beside(told.task_id, one)]
+    return [*below, *_known_skips(graph, told), *graph.serves.get(told.task_id, ())]
+
+
+def _was_decided(graph: Graph, task: TaskSpec, standing: Standing) -> bool:
+    """Return True where the tally of an expanded task had decided before, so that no instance can be undecided."""
+    if not standing.is_expanded or task.task_id in graph.setups:
+        return False
+    return verdict_of(graph, task, standing.tally, {}) is not Verdict.WAIT
+
+
+def verdict_of(
+    graph: Graph, task: TaskSpec, tally: Tally, setup_states: SetupStates, *, map_index: int = UNMAPPED
+) -> Verdict:
     """Return what becomes of a task: what its indirect setups allow, and then what its trigger rule says."""
     setups = graph.setups.get(task.task_id)
     if setups is None:
         return evaluate(task.trigger_rule, counts_of(task, tally))
-    by_setups = evaluate(TriggerRule.ALL_SUCCESS, _counts_of_states([setup_states[one] for one in setups.indirect]))
+    states = partial(_setup_states, graph, task.task_id, map_index, setup_states)
+    by_setups = evaluate(TriggerRule.ALL_SUCCESS, _counts_of_states(states(setups.indirect)))
     if by_setups is not Verdict.READY:
         return by_setups
-    direct = [setup_states[one] for one in setups.direct]
+    direct = states(setups.direct)
     counts = replace(
         counts_of(task, tally),
         setup_total=len(direct),
@@ -164,15 +246,29 @@ def verdict_of(graph: Graph, task: TaskSpec, tally: Tally, setup_states: Mapping
     return evaluate(task.trigger_rule, counts)
 
 
+def _setup_states(
+    graph: Graph, task_id: TaskId, map_index: int, states: SetupStates, setups: Iterable[TaskId]
+) -> list[TaskState]:
+    """Return the states of the instances of these setups that count for one map index of a task."""
+    found: list[TaskState] = []
+    for setup in setups:
+        of_setup = states[setup]
+        if map_index in of_setup and graph.is_beside(task_id, setup):
+            found.append(of_setup[map_index])
+        else:
+            found += of_setup.values()
+    return found
+
+
 def _counts_of_states(states: Sequence[TaskState]) -> UpstreamCounts:
-    ended = {name: states.count(TaskState(name)) for name in (one.name for one in fields(Tally))}
+    ended = {name: states.count(TaskState(name)) for name in OUTCOMES}
     return UpstreamCounts(total=len(states), **ended)
 
 
 def counts_of(task: TaskSpec, tally: Tally) -> UpstreamCounts:
     """Return the tally as the trigger rules take it."""
     return UpstreamCounts(
-        total=len(task.upstream),
+        total=len(task.upstream) + tally.extra,
         success=tally.success,
         failed=tally.failed,
         skipped=tally.skipped,
@@ -186,7 +282,7 @@ def _known_skips(graph: Graph, item: News) -> list[TaskId]:
     return [task_id for task_id in item.skips if task_id in graph.tasks]
 
 
-def _event(verdict: Verdict, task: TaskSpec, *, is_held: bool) -> Scheduled | Decided | CompletedWithoutWork | None:
+def _event(verdict: Verdict, task: TaskSpec, *, is_held: bool) -> PlanEvent | None:
     match verdict:
         case Verdict.WAIT:
             return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from flowd.domain.assets import AliasSpec, AssetSpec, condition_from_json, condition_to_json, leaves
 from flowd.domain.ids import TaskId
+from flowd.domain.map_length import Expansion, expansion_from_json, expansion_to_json
 from flowd.domain.retry import RetryPolicy
 from flowd.domain.trigger_rules import TriggerRule
 from flowd.domain.work import NoWork, Work, work_from_json, work_to_json
@@ -67,13 +68,14 @@ class TaskSpec:
     start_method: StartMethod = StartMethod.FORK
     role: TaskRole = TaskRole.WORK
     on_failure_fail_dagrun: bool = False
+    expansion: Expansion | None = None
     outlets: tuple[AssetSpec | AliasSpec, ...] = ()
     inlets: tuple[AssetSpec | AliasSpec, ...] = ()
     presentation: Mapping[str, Any] = field(default_factory=dict)
 
 
 def task_to_json(task: TaskSpec) -> dict[str, Any]:
-    """Return `task` as JSON values; its role is left out where it is work."""
+    """Return `task` as JSON values; its role is left out where it is work, as is what it has not."""
     timeout = task.execution_timeout
     document: dict[str, Any] = {
         "task_id": task.task_id,
@@ -102,6 +104,8 @@ def task_to_json(task: TaskSpec) -> dict[str, Any]:
         document["waits_for_downstream"] = True
     if task.on_failure_fail_dagrun:
         document["on_failure_fail_dagrun"] = True
+    if task.expansion is not None:
+        document["expansion"] = expansion_to_json(task.expansion)
     return document
 
 
@@ -128,6 +132,7 @@ def task_from_json(document: Mapping[str, Any]) -> TaskSpec:
         start_method=StartMethod(document["start_method"]),
         role=TaskRole(document.get("role", TaskRole.WORK)),
         on_failure_fail_dagrun=document.get("on_failure_fail_dagrun", False),
+        expansion=expansion_from_json(document["expansion"]) if "expansion" in document else None,
         outlets=_leaves(document["outlets"]),
         inlets=_leaves(document["inlets"]),
         presentation=document["presentation"],

@@ -8,6 +8,7 @@ from flowd.actions.backends import Backends
 from flowd.db.secrets_store import Connections, Variables
 from flowd.domain.errors import InvalidSettings
 from flowd.domain.ids import DagId, RunId
+from flowd.domain.mappable import LENGTH_VARIABLE
 from flowd.node.backends import Opened
 from flowd.roles.bundle_cache import BundleCache
 from flowd.roles.look_ups import Library, LookUps
@@ -32,7 +33,7 @@ def make_worker(settings: Settings, opened: Opened, home: WorkerHome, environ: M
     """Return the worker role; its spool and its cache of bundles lie in its own folder."""
     backends, chosen = opened.backends, settings.worker
     _make_log_folder(settings.logs.folder)
-    clean = scrubbed(environ)
+    clean = {**scrubbed(environ), LENGTH_VARIABLE: str(chosen.max_map_length)}
     return Worker(
         WorkerPlan(
             queues=chosen.queues,

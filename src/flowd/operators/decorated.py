@@ -12,7 +12,7 @@ from flowd.operators.short_circuit import ShortCircuitOperator
 from flowd.sdk.base_sensor import BaseSensorOperator, PokeReturnValue
 from flowd.sdk.context import CONTEXT_KEYS, Context
 from flowd.sdk.dag import DAG
-from flowd.sdk.dag_context import current_dag, current_group
+from flowd.sdk.dag_context import current_dag, current_group, is_detached
 from flowd.sdk.exceptions import AirflowException
 from flowd.sdk.task_group import TaskGroup
 
@@ -110,6 +110,8 @@ def check_arguments(function: Callable[..., Any], args: Collection[Any], kwargs:
 
 def unused_id(task_id: str, dag: DAG | None, group: TaskGroup | None) -> str:
     """Return `task_id`, with a number behind it where the DAG has a task of that id."""
+    if is_detached():
+        return task_id
     dag = dag or (group.dag if group else None) or current_dag()
     group = group or current_group(dag)
     if dag is None:

@@ -39,6 +39,8 @@ class LookUps:
         """What can be asked, by name."""
         return {
             "xcom_pull": self._xcom_pull,
+            "xcom_length": self._xcom_length,
+            "xcom_items": self._xcom_items,
             "variable_get": self._variable_get,
             "connection_get": self._connection_get,
             "context": self._context,
@@ -72,6 +74,26 @@ class LookUps:
                 {"task_id": one.task_id, "map_index": one.map_index, "run_id": one.run_id, "value": one.value}
                 for one in found
             ]
+        }
+
+    async def _xcom_length(self, request: Frame) -> Frame:
+        async with self._library.metastore.reading() as tx:
+            return {"length": await xcoms.length(tx, **self._value_of_task(request))}
+
+    async def _xcom_items(self, request: Frame) -> Frame:
+        async with self._library.metastore.reading() as tx:
+            items, is_dict = await xcoms.items(
+                tx, **self._value_of_task(request), start=int(request["start"]), count=int(request["count"])
+            )
+        return {"items": items, "is_dict": is_dict}
+
+    def _value_of_task(self, request: Frame) -> dict[str, Any]:
+        return {
+            "dag_id": self._dag_id,
+            "run_id": self._run_id,
+            "task_id": request["task_id"],
+            "name": request["key"],
+            "is_mapped": bool(request["is_mapped"]),
         }
 
     async def _variable_get(self, request: Frame) -> Frame:

@@ -10,12 +10,14 @@ from flowd.domain.task_spec import DEFAULT_POOL, DEFAULT_QUEUE
 from flowd.domain.work import Work
 from flowd.sdk.arguments import as_aware, as_timedelta, as_whole_number
 from flowd.sdk.callbacks import TASK_CALLBACKS
-from flowd.sdk.dag_context import current_dag, current_group
+from flowd.sdk.dag_context import current_dag, current_group, detached, is_detached
 from flowd.sdk.deferrable import Deferrable
 from flowd.sdk.exceptions import AirflowException
 from flowd.sdk.identifiers import check_identifier
 from flowd.sdk.keywords import refuse_unknown
+from flowd.sdk.mapped_call import MappedCall
 from flowd.sdk.operator_defaults import accepted_keywords, fill_from_default_args
+from flowd.sdk.operator_partial import OperatorPartial
 from flowd.sdk.param import ParamsDict
 from flowd.sdk.retry_policy import RetryPolicy
 from flowd.sdk.task_role import TaskWithRole
@@ -24,6 +26,7 @@ from flowd.sdk.xcom_arg import RETURN_KEY, XComArg, operators_in
 
 if TYPE_CHECKING:
     from flowd.sdk.dag import DAG
+    from flowd.sdk.expand_input import ExpandInput
     from flowd.sdk.task_group import TaskGroup
 
 DEFAULT_OWNER = "airflow"
@@ -43,6 +46,8 @@ class BaseOperator(Templated, TaskWithRole, Deferrable):
     ui_fgcolor: str = "#000"
     custom_operator_name: str | None = None
     operator_extra_links: Collection[Any] = ()
+    is_mapped_over = False
+    """True where a mapped task, or group, expands over what this one returns."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -182,7 +187,9 @@ class BaseOperator(Templated, TaskWithRole, Deferrable):
         self.params = ParamsDict(dag.params if dag else None)
         self.params.update(ParamsDict(self.default_args.get("params")).params())
         self.params.update(ParamsDict(params).params())
-        if dag is not None:
+        if is_detached():
+            self._dag = dag
+        elif dag is not None:
             dag.add_task(self)
 
     def execute(self, context: Any) -> Any:
@@ -255,8 +262,15 @@ class BaseOperator(Templated, TaskWithRole, Deferrable):
 
     logger = log
 
+    @property
+    def is_expanded(self) -> bool:
+        """True where the task becomes many instances: it is mapped, or in a mapped group."""
+        return self.mapped_group is not None
+
     def link_outputs(self) -> None:
         """Make the task wait for every task whose output is in one of its template fields."""
+        if is_detached():
+            return
         for field in self.template_fields:
             for upstream in operators_in(getattr(self, field, None)):
                 upstream.link_task(self)
@@ -272,12 +286,17 @@ class BaseOperator(Templated, TaskWithRole, Deferrable):
         return context["ti"].xcom_pull(task_ids=task_ids, dag_id=dag_id, key=key)
 
     @classmethod
-    def partial(cls, **kwargs: Any) -> Any:
-        """Refuse to begin a mapped task."""
-        raise InvalidDag(
-            f"{cls.__name__}.partial(…): task {kwargs.get('task_id')!r} is mapped, which this version of flowd cannot "
-            "run; loop over the items in one task, or make one task an item"
-        )
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """Begin a mapped task with the arguments that all its instances share; `.expand()` or `.expand_kwargs()` ends.
+
+        Raises InvalidDag for an argument that the operator does not take.
+        """
+        where = f"{cls.__name__}.partial() {kwargs.get('task_id', '')!r}"
+        if "task_id" not in kwargs:
+            raise InvalidDag(f"{where}: missing argument 'task_id'")
+        known = accepted_keywords(cls)
+        refuse_unknown({name: value for name, value in kwargs.items() if name not in known}, known, where=where)
+        return OperatorPartial(MappedCall(cls, kwargs, where=where), MappedOperator)
 
     def __repr__(self) -> str:
         return f"<Task({self.task_type}): {self.task_id}>"
@@ -306,3 +325,69 @@ def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple, set)) else [value]
+
+
+class MappedOperator(BaseOperator):
+    """A task that is expanded: `call` makes the operator of each instance; this one stands for them all in the DAG."""
+
+    def __init__(self, *, call: MappedCall, expand_input: "ExpandInput", **kwargs: Any) -> None:
+        self.call = call
+        self.expand_input = expand_input
+        super().__init__(**kwargs)
+        if self.mapped_group is not None:
+            raise InvalidDag(
+                f"task {self.task_id!r} is expanded within mapped task group {self.mapped_group.group_id!r}: what is "
+                "in a mapped group has one instance for each of the group's items, and cannot be expanded once more"
+            )
+
+    @staticmethod
+    def shared_keywords() -> set[str]:
+        """Return what every operator takes, and the scheduler looks at."""
+        return accepted_keywords(BaseOperator)
+
+    @property
+    def is_expanded(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def operator_class(self) -> type[BaseOperator]:
+        """The class of the operator of each instance."""
+        operator_class: type[BaseOperator] = self.call.operator_class
+        return operator_class
+
+    @property
+    def task_type(self) -> str:
+        """The name of that class."""
+        return self.operator_class.__name__
+
+    @property
+    def operator_name(self) -> str:
+        """The name pages show for the kind of operator."""
+        return self.operator_class.custom_operator_name or self.task_type
+
+    @property
+    def callable_name(self) -> str:
+        """What is called when an instance executes, in words."""
+        function = self.call.keywords.get("python_callable")
+        return getattr(function, "__qualname__", f"{self.operator_class.__qualname__}.execute")
+
+    def link_outputs(self) -> None:
+        """Make the task wait for every task whose output it is given, or expands over."""
+        for upstream in operators_in(self.call.keywords):
+            upstream.link_task(self)
+        for upstream in self.expand_input.operators:
+            upstream.link_task(self)
+        for source in self.expand_input.sources:
+            source.is_mapped_over = True
+
+    def unmapped(self, context: Mapping[str, Any]) -> BaseOperator:
+        """Return the operator of the instance that runs in `context`; raises what making it raises."""
+        expanded, outside = self.expand_input.at(context, context["ti"].map_index)
+        with detached():
+            made: BaseOperator = self.call.made(expanded, outside, dag=self._dag, task_group=self.task_group)
+        made.task_id = self.task_id
+        made.upstream_task_ids, made.downstream_task_ids = self.upstream_task_ids, self.downstream_task_ids
+        made.start_date, made.end_date = self.start_date, self.end_date
+        made._is_setup, made._is_teardown = self._is_setup, self._is_teardown
+        return made

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -88,6 +88,13 @@ class Context(MutableMapping[str, Any]):
 
     def __or__(self, other: Mapping[str, Any]) -> "Context":
         return Context({**self._values, **other}, self._on_reading, self._origin)
+
+    def stand_for(self, task: BaseOperator) -> None:
+        """Become the context of `task`, the operator of one instance of the mapped task that it was made for."""
+        assert self._origin is not None
+        self._origin = replace(self._origin, task=task)
+        self._values |= {"task": task, "params": _params(self._origin.run, task), "inlets": task.inlets}
+        self._values["ti"].task = task
 
     def copy(self) -> "Context":
         """Return a context of its own with the same values."""

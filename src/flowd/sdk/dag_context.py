@@ -15,6 +15,24 @@ _dags: ContextVar[tuple["DAG", ...]] = ContextVar("dags", default=())
 _groups: ContextVar[tuple["TaskGroup", ...]] = ContextVar("groups", default=())
 
 
+_detached: ContextVar[bool] = ContextVar("detached", default=False)
+
+
+def is_detached() -> bool:
+    """Return True where operators that are made are no tasks of their own, but stand for one that the DAG has."""
+    return _detached.get()
+
+
+@contextmanager
+def detached() -> Iterator[None]:
+    """Make operators within the block that join no DAG and link nothing."""
+    token = _detached.set(True)
+    try:
+        yield
+    finally:
+        _detached.reset(token)
+
+
 def current_dag() -> "DAG | None":
     """Return the DAG of the innermost `with DAG(…)` block or @dag function."""
     stack = _dags.get()

@@ -86,6 +86,18 @@ class XComNotFound(AirflowException):
     """The task that should have pushed this key did not."""
 
 
+class XComForMappingNotPushed(AirflowException):
+    """A task returned nothing, and another is mapped over what it returns."""
+
+
+class UnmappableXComTypePushed(AirflowException):
+    """A task returned no list and no dict, and another is mapped over what it returns."""
+
+
+class UnmappableXComLengthPushed(AirflowException):
+    """A task returned more items than a task may be mapped over."""
+
+
 class DuplicateTaskIdFound(AirflowException):
     """Two tasks or groups of a DAG have the same id."""
 

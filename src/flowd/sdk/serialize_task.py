@@ -5,12 +5,13 @@ from typing import Any
 from flowd.domain.assets import AliasSpec, AssetSpec, leaves
 from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import TaskId
+from flowd.domain.map_length import Expansion
 from flowd.domain.retry import RetryPolicy
 from flowd.domain.task_spec import OnLost, StartMethod, TaskRole, TaskSpec
 from flowd.domain.trigger_rules import parse_trigger_rule
-from flowd.domain.work import PythonWork
+from flowd.domain.work import BashWork, PythonWork, Work
 from flowd.sdk.assets import BaseAsset
-from flowd.sdk.base_operator import BaseOperator
+from flowd.sdk.base_operator import BaseOperator, MappedOperator
 from flowd.sdk.callbacks import TASK_CALLBACKS
 from flowd.sdk.plain_json import plain_json
 from flowd.sdk.priority import effective_priority, weight_rule_of
@@ -34,7 +35,7 @@ def spec_of_task(task: BaseOperator, file: str) -> TaskSpec:
     return TaskSpec(
         task_id=TaskId(task.task_id),
         operator=task.operator_name,
-        work=task.plain_work() or PythonWork(file=file, callable=task.callable_name),
+        work=_work(task, file),
         upstream=tuple(TaskId(task_id) for task_id in sorted(task.upstream_task_ids)),
         trigger_rule=trigger_rule,
         retry=retry,
@@ -51,10 +52,28 @@ def spec_of_task(task: BaseOperator, file: str) -> TaskSpec:
         start_method=start_method,
         role=_role(task),
         on_failure_fail_dagrun=task.on_failure_fail_dagrun,
+        expansion=_expansion(task),
         outlets=_assets(task.outlets),
         inlets=_assets(task.inlets),
         presentation=_presentation(task),
     )
+
+
+def _work(task: BaseOperator, file: str) -> Work:
+    plain = task.plain_work()
+    if isinstance(plain, BashWork) and task.is_mapped_over:
+        # Only in Python can it be refused that the script's last line is mapped over, which is no list.
+        plain = None
+    return plain or PythonWork(file=file, callable=task.callable_name)
+
+
+def _expansion(task: BaseOperator) -> Expansion | None:
+    if isinstance(task, MappedOperator):
+        return Expansion(length=task.expand_input.length)
+    group = task.mapped_group
+    if group is None or group.expand_input is None:
+        return None
+    return Expansion(length=group.expand_input.length, group=group.group_id)
 
 
 def _role(task: BaseOperator) -> TaskRole:
@@ -69,19 +88,20 @@ def _assets(given: list[Any]) -> tuple[AssetSpec | AliasSpec, ...]:
 
 
 def _presentation(task: BaseOperator) -> dict[str, Any]:
-    group = task.task_group
+    group, operator = task.task_group, task.operator_class
+    shown = operator if isinstance(task, MappedOperator) else task
     docs = {name: getattr(task, name) for name in ("doc", "doc_md", "doc_json", "doc_yaml", "doc_rst")}
     return {
         "owner": task.owner,
         "task_display_name": task.task_display_name,
         "label": task.label,
         "group": group.group_id if group else None,
-        "operator_class": type(task).__qualname__,
-        "operator_module": type(task).__module__,
-        "ui_color": task.ui_color,
-        "ui_fgcolor": task.ui_fgcolor,
-        "template_fields": plain_json(task.template_fields),
-        "template_fields_renderers": plain_json(task.template_fields_renderers),
+        "operator_class": operator.__qualname__,
+        "operator_module": operator.__module__,
+        "ui_color": shown.ui_color,
+        "ui_fgcolor": shown.ui_fgcolor,
+        "template_fields": plain_json(shown.template_fields),
+        "template_fields_renderers": plain_json(shown.template_fields_renderers),
         "params": _own_params(task),
         "priority_weight": task.priority_weight,
         "weight_rule": weight_rule_of(task),

@@ -15,6 +15,7 @@ from flowd.sdk.task_node import TaskNode
 
 if TYPE_CHECKING:
     from flowd.sdk.dag import DAG
+    from flowd.sdk.expand_input import ExpandInput
 
 _KEYWORDS = (
     "group_id", "prefix_group_id", "parent_group", "dag", "default_args", "tooltip", "ui_color", "ui_fgcolor",
@@ -25,8 +26,11 @@ _KEYWORDS = (
 class TaskGroup(Linkable):
     """A group: `with TaskGroup("load"):` names its tasks `load.…` and may stand on either side of `>>`.
 
-    The root group of a DAG has the id None. `default_args` go over the DAG's for what is in the group.
+    The root group of a DAG has the id None. `default_args` go over the DAG's for what is in the group. A mapped group
+    has an `expand_input`.
     """
+
+    expand_input: "ExpandInput | None" = None
 
     def __init__(
         self,

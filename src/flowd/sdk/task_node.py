@@ -61,6 +61,14 @@ class TaskNode(Linkable):
         return self.task_id.removeprefix(prefix)
 
     @property
+    def mapped_group(self) -> "TaskGroup | None":
+        """The mapped group that it is in, however deep."""
+        group = self.task_group
+        while group is not None and group.expand_input is None:
+            group = group.parent_group
+        return group
+
+    @property
     def roots(self) -> Sequence["TaskNode"]:
         """The task itself."""
         return [self]

@@ -21,6 +21,8 @@ class Templated:
 
     template_fields: Collection[str] = ()
     template_ext: Sequence[str] = ()
+    fields_as_they_are: Collection[str] = ()
+    """Template fields that are not rendered: what another task returned may look like a template, and is none."""
 
     def prepare_template(self) -> None:
         """Change the fields before they are rendered; those that named a file hold its text."""
@@ -32,7 +34,8 @@ class Templated:
             for field in self.template_fields:
                 setattr(self, field, reader.read(getattr(self, field)))
             self.prepare_template()
-        self._do_render_template_fields(self, self.template_fields, context, jinja_env, set())
+        fields = [field for field in self.template_fields if field not in self.fields_as_they_are]
+        self._do_render_template_fields(self, fields, context, jinja_env, set())
 
     def render_template(
         self,

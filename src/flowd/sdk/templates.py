@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import jinja2
 from jinja2.ext import ExprStmtExtension
 from jinja2.nativetypes import NativeEnvironment
 
-from flowd.sdk.xcom_arg import Resolvable
+from flowd.sdk.resolvable import LiteralValue, Resolvable
 
 if TYPE_CHECKING:
     from flowd.sdk.dag import DAG
@@ -52,17 +51,6 @@ def _tell_of(name: str) -> None:
     if name not in _told:
         _told.add(name)
         log.warning("a template uses %s, which Airflow 3 has no more; write %s", name, OLD_NAMES[name])
-
-
-@dataclass(frozen=True, slots=True)
-class LiteralValue(Resolvable):
-    """A value that is taken as it is, though it looks like a template."""
-
-    value: Any
-
-    def resolve(self, context: Mapping[str, Any]) -> Any:
-        """Return the value."""
-        return self.value
 
 
 def literal(value: Any) -> LiteralValue:

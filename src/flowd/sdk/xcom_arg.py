@@ -1,33 +1,28 @@
 """XComArg: what a task will return, to be given to another task; DagParam: what a run's parameter will be."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from flowd.domain.errors import InvalidDag
+from flowd.domain.ids import TaskId
+from flowd.domain.map_length import MapLength, ResultLength
 from flowd.sdk.edges import Linkable
 from flowd.sdk.exceptions import XComNotFound
+from flowd.sdk.mappable import Mappable
+from flowd.sdk.resolvable import Resolvable
+from flowd.sdk.results import Results
 from flowd.sdk.setup_scope import SetupScope
 
 if TYPE_CHECKING:
     from flowd.sdk.base_operator import BaseOperator
-    from flowd.sdk.task_node import TaskNode
 
 RETURN_KEY = "return_value"
 
 _MISSING: Any = object()
 
 
-class Resolvable(ABC):
-    """A value that is known only within a run; found in a template field, it is resolved before the task executes."""
-
-    @abstractmethod
-    def resolve(self, context: Mapping[str, Any]) -> Any:
-        """Return the value in the run of `context`."""
-
-
-class XComArg(Resolvable, Linkable):
+class XComArg(Mappable):
     """The XCom `key` of `operator`. `arg["name"]` is another key of the same task."""
 
     def __init__(self, operator: "BaseOperator", key: str = RETURN_KEY) -> None:
@@ -35,14 +30,23 @@ class XComArg(Resolvable, Linkable):
         self.key = key
 
     @property
-    def roots(self) -> "Sequence[TaskNode]":
+    def operators(self) -> "tuple[BaseOperator, ...]":
         """The task that pushes it."""
-        return [self.operator]
+        return (self.operator,)
 
     @property
-    def leaves(self) -> "Sequence[TaskNode]":
-        """The task that pushes it."""
-        return [self.operator]
+    def map_length(self) -> MapLength:
+        """The items of what the task returns, or what its instances do; no other key can be mapped over."""
+        if self.key != RETURN_KEY:
+            raise InvalidDag(
+                f"no task can be mapped over key {self.key!r} of task {self.operator.task_id!r}, only over what a task "
+                "returns: return the list from a task of its own"
+            )
+        return ResultLength(TaskId(self.operator.task_id))
+
+    def items(self, context: Mapping[str, Any]) -> Results:
+        """Return the items of the list or dict that was returned, or what the instances of a mapped task returned."""
+        return Results(self.operator.task_id, key=self.key, is_mapped=self.operator.is_expanded)
 
     def as_setup(self) -> Self:
         """Make the task that pushes it a setup."""
@@ -63,9 +67,18 @@ class XComArg(Resolvable, Linkable):
         self.operator.__exit__(kind, error, trace)
 
     def resolve(self, context: Mapping[str, Any]) -> Any:
-        """Return the pushed value; a return value that is missing is None, another key raises XComNotFound."""
-        task_id = self.operator.task_id
-        value = context["ti"].xcom_pull(task_ids=task_id, key=self.key, default=_MISSING)
+        """Return the pushed value; a return value that is missing is None, another key raises XComNotFound.
+
+        Of a mapped task it is the sequence of what its instances have pushed; within one mapped group it is the value
+        of the instance with the same map index.
+        """
+        task_id, index = self.operator.task_id, None
+        if self.operator.is_expanded:
+            group, reader = self.operator.mapped_group, context.get("task")
+            if group is None or reader is None or reader.mapped_group is not group:
+                return Results(task_id, key=self.key, is_mapped=True)
+            index = context["ti"].map_index
+        value = context["ti"].xcom_pull(task_ids=task_id, key=self.key, map_indexes=index, default=_MISSING)
         if value is not _MISSING:
             return value
         if self.key == RETURN_KEY or getattr(self.operator, "multiple_outputs", False):
@@ -129,8 +142,8 @@ def operators_in(value: Any) -> "Iterator[BaseOperator]":
 
 
 def _operators_in(value: Any, seen: set[int]) -> "Iterator[BaseOperator]":
-    if isinstance(value, XComArg):
-        yield value.operator
+    if isinstance(value, Mappable):
+        yield from value.operators
     elif isinstance(value, (str, bytes, int, float)) or id(value) in seen:
         return
     else:

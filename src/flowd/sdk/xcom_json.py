@@ -12,9 +12,9 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from flowd.domain.mappable import TAG
+from flowd.sdk.lazy_sequence import LazySequence
 from flowd.sdk.xcom_objects import class_name, fields_of, make, read_zone, write_zone
-
-TAG = "__flowd__"
 
 _ADVICE = {
     "bytes": "return text (value.decode()) or write a file and return its path",
@@ -121,7 +121,7 @@ _WRITE: tuple[tuple[type | tuple[type, ...], Callable[[Any, str], Any]], ...] = 
     (time, lambda value, place: _tagged("time", value.isoformat())),
     (timedelta, lambda value, place: _tagged("timedelta", [value.days, value.seconds, value.microseconds])),
     (tuple, lambda value, place: _tagged("tuple", _list(value, place))),
-    (list, _list),
+    ((list, LazySequence), _list),
     ((set, frozenset), _set),
     (Mapping, _mapping),
     (tzinfo, _zone),

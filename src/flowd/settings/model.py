@@ -171,6 +171,9 @@ class WorkerSettings(Section):
         "true", "Kill a task before its lease ends, so that no two tries ever overlap; false rides out long outages."
     )
     drain_timeout: Duration = setting("60s", "How long running tasks may take to end once the node is told to stop.")
+    max_map_length: int = setting(
+        "1024", "The longest list or dict that a task may return where another is mapped over it.", ge=1, le=1_000_000
+    )
     name: str = setting("", "What this worker is called; empty is the host's name.", max_length=150)
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 import asyncio
 
 from flowd.db.ledger import advance, read, write
-from flowd.domain.ids import TaskId
+from flowd.domain.ids import UNMAPPED, TaskId
 from flowd.domain.task_events import Succeeded
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.specs import a_dag, a_task
@@ -23,7 +23,7 @@ async def test_a_report_does_not_deadlock_with_an_advancer_that_waits_for_its_ro
 
     async def wait_for_the_row() -> None:
         async with site.metastore.transaction() as tx:
-            await advance.standings(tx, [(run.key, TaskId("load"))])
+            await advance.standings(tx, [(run.key, TaskId("load"), UNMAPPED)])
 
     async with site.metastore.transaction() as tx:
         held, now = await read.hold(tx, [key])

@@ -9,14 +9,15 @@ from flowd.db.dialect import Kind
 from flowd.db.ledger import choosing, read
 from flowd.db.ledger.read import INSTANCE_COLUMNS, LIVE_RUN, TALLY_COLUMNS, as_json, instance_of, tally_of
 from flowd.db.moments import to_db
+from flowd.db.rows import Row as Columns
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun
-from flowd.domain.ids import DagId, InstanceKey, RunId, RunKey, TaskId
-from flowd.domain.run_plan import Tally
+from flowd.domain.ids import UNMAPPED, DagId, InstanceKey, RunId, RunKey, TaskId
 from flowd.domain.states import FINISHED, TaskState
+from flowd.domain.tally import Tally
 from flowd.domain.task_instance import TaskInstance
 
-_TALLY = ("up_success", "up_failed", "up_skipped", "up_upstream_failed", "up_removed")
+_TALLY = ("up_success", "up_failed", "up_skipped", "up_upstream_failed", "up_removed", "up_extra")
 _ENDED = ", ".join(f"'{state}'" for state in sorted(FINISHED))
 _SETTLED = ", ".join(f"'{state}'" for state in sorted({*FINISHED, TaskState.NONE, TaskState.RESTARTING}))
 _RUN_FIELDS = {"id": "int", "unfinished": "int", "timeout_at": "int", "has_news": "bool"}
@@ -104,15 +105,15 @@ async def ended_instances(tx: Transaction, runs: Sequence[RunKey]) -> list[TaskI
 
 
 async def standings(
-    tx: Transaction, wanted: Iterable[tuple[RunKey, TaskId]], *, lock: bool = True
-) -> dict[tuple[RunKey, TaskId], Row]:
-    """Return these instances with their tallies, under lock unless told otherwise."""
+    tx: Transaction, wanted: Iterable[tuple[RunKey, TaskId, int]], *, lock: bool = True
+) -> dict[tuple[RunKey, TaskId, int], Row]:
+    """Return those of these instances that there are, with their tallies, under lock unless told otherwise."""
     columns = f"{INSTANCE_COLUMNS}, {TALLY_COLUMNS}"
     joined = (
-        f"FROM {tx.dialect.rows({'run': 'int', 'task_id': 'text'})}"
-        " JOIN task_instance t ON t.run = r.run AND t.task_id = r.task_id"
+        f"FROM {tx.dialect.rows({'run': 'int', 'task_id': 'text', 'map_index': 'int'})}"
+        " JOIN task_instance t ON t.run = r.run AND t.task_id = r.task_id AND t.map_index = r.map_index"
     )
-    names = {"rows": as_json([{"run": run, "task_id": task_id} for run, task_id in wanted])}
+    names = {"rows": as_json([{"run": run, "task_id": task, "map_index": index} for run, task, index in wanted])}
     if lock and tx.dialect.kind is Kind.MYSQL:
         # InnoDB would lock in the order of the join, whatever the order of the answer.
         keys = json.dumps([key for (key,) in await tx.execute(f"SELECT t.id {joined}", names)])
@@ -124,10 +125,12 @@ async def standings(
     else:
         locking = tx.dialect.for_update_of("t") if lock else ""
         rows = await tx.execute(f"SELECT {columns} {joined} ORDER BY t.id{locking}", names)
-    return {
-        (RunKey(row["run"]), TaskId(row["task_id"])): Row(instance=instance_of(row), tally=tally_of(row))
-        for row in rows.mappings()
-    }
+    return {(RunKey(row["run"]), TaskId(row["task_id"]), row["map_index"]): row_of(row) for row in rows.mappings()}
+
+
+def row_of(row: Columns) -> Row:
+    """Return the value of a row that has INSTANCE_COLUMNS and TALLY_COLUMNS."""
+    return Row(instance=instance_of(row), tally=tally_of(row))
 
 
 async def flag(tx: Transaction, runs: Iterable[RunKey]) -> None:
@@ -139,7 +142,7 @@ async def flag(tx: Transaction, runs: Iterable[RunKey]) -> None:
     )
 
 
-async def undecided(tx: Transaction, run: RunKey, tasks: Collection[TaskId]) -> dict[TaskId, Row]:
+async def undecided(tx: Transaction, run: RunKey, tasks: Collection[TaskId]) -> list[Row]:
     """Return the instances of a run that are to be judged, with their tallies, under lock.
 
     They are those in state none, and those under way whose task is none of `tasks`, the run's own.
@@ -152,33 +155,44 @@ async def undecided(tx: Transaction, run: RunKey, tasks: Collection[TaskId]) -> 
         f" OR (t.state NOT IN ({_SETTLED}) AND t.task_id NOT IN {tx.dialect.keys(type_='text')}))",
         {"run": run, "keys": json.dumps(list(tasks))},
     )
-    return {TaskId(row["task_id"]): Row(instance=instance_of(row), tally=tally_of(row)) for row in rows}
+    return [row_of(row) for row in rows]
 
 
-async def decided_against(tx: Transaction, run: RunKey) -> set[TaskId]:
-    """Return the tasks that the finished branches of a run decided against."""
+async def branches(tx: Transaction, run: RunKey) -> list[TaskInstance]:
+    """Return the finished instances of a run that decided against others, without a lock."""
     rows = await tx.execute(
-        "SELECT skips FROM task_instance WHERE run = :run AND skips IS NOT NULL AND state = 'success'", {"run": run}
+        f"SELECT {INSTANCE_COLUMNS} FROM task_instance t"
+        " WHERE t.run = :run AND t.skips IS NOT NULL AND t.state = 'success'",
+        {"run": run},
     )
-    return {TaskId(task_id) for (skips,) in rows for task_id in json.loads(skips)}
+    return [instance_of(row) for row in rows.mappings()]
 
 
 async def states_of(
     tx: Transaction, run: RunKey, *, task_ids: Sequence[TaskId] | None = None
-) -> dict[TaskId, TaskState]:
-    """Return the states of a run's instances, or of some of them."""
-    rows = await tx.execute("SELECT task_id, state FROM task_instance WHERE run = :run", {"run": run})
+) -> dict[tuple[TaskId, int], TaskState]:
+    """Return the states of a run's instances by task and map index, or of those of some tasks."""
+    rows = await tx.execute("SELECT task_id, map_index, state FROM task_instance WHERE run = :run", {"run": run})
     wanted = None if task_ids is None else set(task_ids)
-    return {TaskId(task_id): TaskState(state) for task_id, state in rows if wanted is None or TaskId(task_id) in wanted}
+    return {
+        (TaskId(task_id), map_index): TaskState(state)
+        for task_id, map_index, state in rows
+        if wanted is None or TaskId(task_id) in wanted
+    }
 
 
-async def tasks_begun(tx: Transaction, run: RunKey) -> tuple[set[TaskId], int]:
-    """Return the tasks that have an instance in the run, and how many of these have not ended or not told of it."""
+async def tasks_begun(tx: Transaction, run: RunKey) -> tuple[set[tuple[TaskId, bool]], int]:
+    """Return the tasks that have an instance in the run, each with whether it is an expanded one, and what is left.
+
+    What is left is how many instances have not ended or not told of it.
+    """
     rows = (
-        await tx.execute("SELECT task_id, state, needs_propagation FROM task_instance WHERE run = :run", {"run": run})
+        await tx.execute(
+            "SELECT task_id, map_index, state, needs_propagation FROM task_instance WHERE run = :run", {"run": run}
+        )
     ).all()
-    unfinished = sum(not TaskState(state).is_finished or bool(is_untold) for _, state, is_untold in rows)
-    return {TaskId(task_id) for task_id, _, _ in rows}, unfinished
+    unfinished = sum(not TaskState(state).is_finished or bool(is_untold) for _, _, state, is_untold in rows)
+    return {(TaskId(task_id), map_index != UNMAPPED) for task_id, map_index, _, _ in rows}, unfinished
 
 
 async def settle(tx: Transaction, tallies: Mapping[InstanceKey, Tally], told: Collection[InstanceKey] = ()) -> None:

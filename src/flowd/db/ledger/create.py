@@ -1,7 +1,7 @@
 """Making runs and, when a run starts, its task instances."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from flowd.domain.dag_run import DagRun
 from flowd.domain.data_interval import DataInterval
 from flowd.domain.errors import Conflict
 from flowd.domain.graph import Graph
-from flowd.domain.ids import UNMAPPED, BundleHash, DagId, RunId, RunKey
+from flowd.domain.ids import UNMAPPED, BundleHash, DagId, RunId, RunKey, TaskId
 from flowd.domain.states import RunState, RunType, TaskState, TriggeredBy
 
 
@@ -108,6 +108,17 @@ async def find_by_idempotency_key(tx: Transaction, dag_id: DagId, key: str) -> D
     ).mappings()
     found = row.first()
     return None if found is None else run_of(found)
+
+
+def missing(graph: Graph, begun: Collection[tuple[TaskId, bool]]) -> list[TaskId]:
+    """Return the tasks of the graph without an instance among `begun`; expanded ones are none of a task not mapped."""
+    whole = {task_id for task_id, is_expanded in begun if not is_expanded}
+    expanded = {task_id for task_id, is_expanded in begun if is_expanded}
+    return [
+        task_id
+        for task_id, task in graph.tasks.items()
+        if task_id not in whole and (task.expansion is None or task_id not in expanded)
+    ]
 
 
 async def create_instances(tx: Transaction, run: DagRun, graph: Graph, tasks: Sequence[str]) -> None:

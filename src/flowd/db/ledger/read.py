@@ -10,8 +10,8 @@ from flowd.db.rows import Row
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun
 from flowd.domain.ids import BundleHash, DagId, InstanceKey, RunId, RunKey
-from flowd.domain.run_plan import Tally
 from flowd.domain.states import RunState, TaskState
+from flowd.domain.tally import Tally
 from flowd.domain.task_instance import TaskInstance
 
 INSTANCE_COLUMNS = (
@@ -19,7 +19,7 @@ INSTANCE_COLUMNS = (
     " t.token, t.worker, t.lease_until, t.is_cancel_requested, t.held_until, t.not_before, t.waits_since, t.skips,"
     " t.needs_propagation, t.scheduled_at, t.queued_at, t.started_at, t.ended_at"
 )
-TALLY_COLUMNS = "t.up_success, t.up_failed, t.up_skipped, t.up_upstream_failed, t.up_removed"
+TALLY_COLUMNS = "t.up_success, t.up_failed, t.up_skipped, t.up_upstream_failed, t.up_removed, t.up_extra"
 RUN_COLUMNS = (
     "d.id, d.dag_id, d.run_id, d.dag_version, d.bundle, d.state, d.version, d.unfinished, d.logical_date,"
     " d.run_after, d.started_at, d.ended_at, d.timeout_at, d.has_news"
@@ -127,6 +127,7 @@ def tally_of(row: Row) -> Tally:
         skipped=row["up_skipped"],
         upstream_failed=row["up_upstream_failed"],
         removed=row["up_removed"],
+        extra=row["up_extra"],
     )
 
 

@@ -12,8 +12,8 @@ from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun
 from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, InstanceKey, RunId, RunKey
-from flowd.domain.run_plan import Tally, recount
 from flowd.domain.states import TaskState
+from flowd.domain.tally import Place, Tally, place_of, recount
 from flowd.domain.task_events import Released
 from flowd.domain.task_instance import TaskInstance
 
@@ -81,12 +81,14 @@ async def rebalance(
 
 
 def _tallies(graph: Graph, instances: Sequence[TaskInstance]) -> dict[InstanceKey, Tally]:
-    by_task = {one.task_id: one for one in instances}
-    return {
-        one.key: recount(by_task[above] for above in graph.tasks[one.task_id].upstream if above in by_task)
-        for one in instances
-        if one.task_id in graph.tasks
-    }
+    """Return the tally of each place, by the instance that keeps it: of a mapped task the first."""
+    counted = recount(graph, instances)
+    kept: dict[Place, TaskInstance] = {}
+    for one in instances:
+        place = place_of(graph, one.task_id, one.map_index)
+        if place in counted and (place not in kept or one.map_index < kept[place].map_index):
+            kept[place] = one
+    return {one.key: counted[place] for place, one in kept.items()}
 
 
 async def repin(tx: Transaction, runs: Sequence[DagRun]) -> None:

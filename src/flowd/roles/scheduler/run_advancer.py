@@ -204,7 +204,7 @@ class RunAdvancer:
         for run in await write.apply_to_runs(tx, [(run, RunEvent.STARTED) for run in admitted], now):
             graph = graphs[run.dag_version]
             begun, unfinished = await advance.tasks_begun(tx, run.key)
-            missing = [task_id for task_id in graph.tasks if task_id not in begun]
+            missing = create.missing(graph, begun)
             await create.create_instances(tx, run, graph, missing)
             until = timeout_at(graph.dag.dagrun_timeout, now) or run.timeout_at
             started.append(replace(run, unfinished=unfinished + len(missing), timeout_at=until))

@@ -330,6 +330,7 @@ def upgrade() -> None:
         sa.Column("up_skipped", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("up_upstream_failed", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("up_removed", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("up_extra", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint(
             "(state = 'running' AND token IS NOT NULL AND lease_until IS NOT NULL)"
             " OR (state <> 'running' AND token IS NULL AND lease_until IS NULL)",
@@ -409,6 +410,7 @@ def upgrade() -> None:
         sa.Column("instance", KEY, nullable=False),
         sa.Column("name", sa.String(length=500), nullable=False),
         sa.Column("value", DOCUMENT, nullable=False),
+        sa.Column("length", sa.Integer()),
         sa.Column("at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["instance"], ["task_instance.id"], name="fk_xcom_instance", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("instance", "name", name="pk_xcom"),

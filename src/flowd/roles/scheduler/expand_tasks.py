@@ -1,0 +1,150 @@
+"""Expanding mapped tasks: their events spread over the instances that they have, or are to have from now on."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from flowd.db.ledger import mapped
+from flowd.db.transaction import Transaction
+from flowd.domain.ids import UNMAPPED, TaskId
+from flowd.domain.map_length import Expansion, sources_of
+from flowd.domain.run_plan import Growth, PlanEvent
+from flowd.domain.spread import Result, Spread, spread
+from flowd.domain.states import TaskState
+from flowd.domain.tally import Place, Tally
+from flowd.domain.task_instance import TaskInstance
+from flowd.roles.scheduler.run_progress import RunProgress
+
+
+async def expand_tasks(tx: Transaction, progress: RunProgress, events: Mapping[Place, PlanEvent]) -> None:
+    """Let the events of mapped places happen to their instances; what waits for the task it expands over stays open."""
+    if not events:
+        return
+    graph = progress.graph
+    whole = {task_id for task_id, index in events if index == UNMAPPED}
+    groups = {graph.groups[task_id] for task_id in whole if task_id in graph.groups}
+    members = whole.union(*(graph.mapped_groups[group] for group in groups))
+    if members:
+        progress.members |= await mapped.members(tx, progress.run.key, members)
+    results = await _results(tx, progress, whole)
+    for place, event in events.items():
+        task_id, index = place
+        if index != UNMAPPED:
+            progress.events[place] = event
+            progress.happen(progress.rows[task_id][index].instance, event)
+        elif task_id not in graph.groups:
+            await _expand_alone(tx, progress, task_id, event, results)
+    for group in sorted(groups):
+        unexpanded = {task_id: events[task_id, UNMAPPED] for task_id in whole if graph.groups.get(task_id) == group}
+        await _expand_group(tx, progress, group, unexpanded, results)
+
+
+async def _results(tx: Transaction, progress: RunProgress, task_ids: Iterable[TaskId]) -> dict[TaskId, Result]:
+    """Return what is known of the tasks over whose results these expand, after what has been decided so far."""
+    sources = {source for task_id in task_ids for source in sources_of(_expansion(progress, task_id).length)}
+    if not sources:
+        return {}
+    found: dict[TaskId, list[mapped.Returned]] = {source: [] for source in sources}
+    for one in await mapped.returned(tx, progress.run.key, sources):
+        found[one.task_id].append(one)
+    return {source: _result(progress, source, instances) for source, instances in found.items()}
+
+
+def _result(progress: RunProgress, task_id: TaskId, instances: list[mapped.Returned]) -> Result:
+    is_ended = all(progress.outcomes.get(one.key, one.state).is_finished for one in instances)
+    if progress.graph.tasks[task_id].expansion is not None:
+        return Result(is_ended=is_ended, length=sum(one.has_value for one in instances))
+    return Result(is_ended=is_ended, length=next((one.length for one in instances), None))
+
+
+async def _expand_alone(
+    tx: Transaction, progress: RunProgress, task_id: TaskId, event: PlanEvent, results: Mapping[TaskId, Result]
+) -> None:
+    """Spread the event of a mapped task that is in no mapped group."""
+    instances = {row.instance.map_index: row.instance for row in progress.members.pop(task_id)}
+    undecided = [index for index, one in instances.items() if _is_undecided(progress, one)]
+    existing = max(instances) + 1
+    spreading = spread(_expansion(progress, task_id), event, undecided=undecided, existing=existing, results=results)
+    if spreading is None:
+        return
+    progress.events[task_id, UNMAPPED] = event
+    if not existing and spreading.size:
+        instances[UNMAPPED] = await _become_first(tx, progress, task_id, instances[UNMAPPED])
+        existing = 1
+    for index, one in spreading.events.items():
+        progress.happen(instances[index], one)
+    if spreading.made is not None and spreading.size > existing:
+        # Whatever waits for the task has its tally in the row of the first instance, so the others need none.
+        for made in await _make(tx, progress, instances[min(instances)], range(existing, spreading.size), Tally()):
+            progress.happen(made, spreading.made)
+
+
+async def _expand_group(
+    tx: Transaction,
+    progress: RunProgress,
+    group: str,
+    events: Mapping[TaskId, PlanEvent],
+    results: Mapping[TaskId, Result],
+) -> None:
+    """Spread the events of tasks in a mapped group that has not expanded, and let all of it expand where one does."""
+    spreads: dict[TaskId, Spread] = {}
+    for task_id, event in events.items():
+        found = spread(_expansion(progress, task_id), event, undecided=[UNMAPPED], existing=0, results=results)
+        if found is not None:
+            spreads[task_id] = found
+    size = max((one.size for one in spreads.values()), default=0)
+    for task_id in progress.graph.mapped_groups[group]:
+        instance = progress.members.pop(task_id)[0].instance
+        spreading = spreads.get(task_id)
+        if spreading is not None and not spreading.size:
+            progress.events[task_id, UNMAPPED] = spreading.events[UNMAPPED]
+            progress.happen(instance, spreading.events[UNMAPPED])
+        elif size and instance.map_index == UNMAPPED and _is_undecided(progress, instance):
+            await _expand_in_group(tx, progress, instance, size, None if spreading is None else spreading.made)
+
+
+async def _expand_in_group(
+    tx: Transaction, progress: RunProgress, instance: TaskInstance, size: int, event: PlanEvent | None
+) -> None:
+    task_id = instance.task_id
+    tally = progress.tally((task_id, UNMAPPED))
+    first = await _become_first(tx, progress, task_id, instance)
+    made = [first, *await _make(tx, progress, first, range(1, size), tally)]
+    for one in made:
+        place = (task_id, one.map_index)
+        progress.know(replace(progress.rows[task_id][UNMAPPED], instance=one, tally=tally))
+        if event is not None:
+            progress.events[place] = event
+            progress.happen(one, event)
+    del progress.rows[task_id][UNMAPPED]
+    if progress.tallies.pop((task_id, UNMAPPED), None) is not None:
+        progress.tallies[task_id, 0] = tally
+
+
+async def _become_first(
+    tx: Transaction, progress: RunProgress, task_id: TaskId, instance: TaskInstance
+) -> TaskInstance:
+    first = await mapped.become_first(tx, instance)
+    rows = progress.rows[task_id]
+    rows[UNMAPPED] = replace(rows[UNMAPPED], instance=first)
+    return first
+
+
+async def _make(
+    tx: Transaction, progress: RunProgress, like: TaskInstance, indexes: range, tally: Tally
+) -> list[TaskInstance]:
+    retries = progress.graph.tasks[like.task_id].retry.retries
+    made = await mapped.make(tx, like, indexes, retries=retries, tally=tally)
+    progress.made += len(made)
+    if made:
+        progress.growths.append(Growth(task_id=like.task_id, by=len(made)))
+    return made
+
+
+def _is_undecided(progress: RunProgress, instance: TaskInstance) -> bool:
+    return instance.state is TaskState.NONE and instance.key not in progress.outcomes
+
+
+def _expansion(progress: RunProgress, task_id: TaskId) -> Expansion:
+    expansion = progress.graph.tasks[task_id].expansion
+    assert expansion is not None
+    return expansion

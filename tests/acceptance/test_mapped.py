@@ -1,0 +1,26 @@
+"""A mapped task through a real node: its instances in the API, one of them cleared, one marked."""
+
+from tests.acceptance.conftest import MakeNode
+from tests.support.node_process import NodeProcess, eventually
+
+RUNS = "/api/v2/dags/mapped/dagRuns"
+
+
+def _states(node: NodeProcess, run: str) -> dict[tuple[str, int], str]:
+    found = node.get(f"{RUNS}/{run}/taskInstances")["task_instances"]
+    return {(one["task_id"], one["map_index"]): one["state"] for one in found}
+
+
+def test_a_mapped_task_runs_over_literals_and_over_what_another_returned(make_node: MakeNode) -> None:
+    node = make_node("alone")
+
+    run = node.trigger("mapped")
+    eventually(lambda: node.run_state("mapped", run) == "success", "the run to succeed")
+
+    assert set(_states(node, run)) == {("numbers", -1), ("total", -1), *(("add", index) for index in range(4))}
+    total = node.get(f"{RUNS}/{run}/taskInstances/total/xcomEntries/return_value")
+    assert total["value"] == (13 + 14 + 23 + 24)
+    third = node.get(f"{RUNS}/{run}/taskInstances/add/2")
+    assert (third["map_index"], third["state"], third["try_number"]) == (2, "success", 1)
+    listed = node.get(f"{RUNS}/{run}/taskInstances/add/listMapped")
+    assert ([one["map_index"] for one in listed["task_instances"]], listed["total_entries"]) == ([0, 1, 2, 3], 4)

@@ -13,11 +13,14 @@ def check_params(dag: DagSpec, conf: Mapping[str, Any]) -> None:
     Raises InvalidInput that names each parameter at fault. Names that the DAG does not declare are let pass, as in
     Airflow; so is a parameter without a schema.
     """
-    problems = [
-        problem for name, param in sorted(dag.params.items()) if (problem := _problem(name, param, conf)) is not None
-    ]
+    problems = problems_with(dag.params, conf)
     if problems:
         raise InvalidInput(f"DAG {dag.dag_id!r} cannot run with these parameters: {'; '.join(problems)}")
+
+
+def problems_with(params: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> list[str]:
+    """Return in words what is wrong with the value of each parameter at fault."""
+    return [problem for name, param in sorted(params.items()) if (problem := _problem(name, param, given)) is not None]
 
 
 def _problem(name: str, param: Mapping[str, Any], conf: Mapping[str, Any]) -> str | None:

@@ -54,6 +54,7 @@ ACCESS: Mapping[str, AccountRole | None] = {
     f"POST {_RUN}/clear": USER,
     f"GET {_RUN}/wait": VIEWER,
     f"GET {_RUN}/taskInstances": VIEWER,
+    f"GET {_RUN}/hitlDetails": VIEWER,
     f"POST {_RUN}/taskInstances/list": VIEWER,
     f"GET {_TASK}": VIEWER,
     f"PATCH {_TASK}": USER,
@@ -72,6 +73,9 @@ ACCESS: Mapping[str, AccountRole | None] = {
     f"GET {_MAPPED}/dependencies": VIEWER,
     f"GET {_MAPPED}/tries": VIEWER,
     f"GET {_MAPPED}/tries/{{task_try_number}}": VIEWER,
+    f"GET {_MAPPED}/hitlDetails": VIEWER,
+    f"PATCH {_MAPPED}/hitlDetails": USER,
+    f"GET {_MAPPED}/hitlDetails/tries/{{try_number}}": VIEWER,
     "GET /api/v2/pools": VIEWER,
     "POST /api/v2/pools": OP,
     "GET /api/v2/pools/{pool_name:path}": VIEWER,
@@ -99,6 +103,8 @@ ACCESS: Mapping[str, AccountRole | None] = {
     "POST /dags/{dag_id}/runs/{run_id}/clear": USER,
     "GET /dags/{dag_id}/runs/{run_id}/tasks/{task_id}": VIEWER,
     "GET /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mapped/{map_index}": VIEWER,
+    "POST /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/answer": USER,
+    "POST /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mapped/{map_index}/answer": USER,
 }
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -9,7 +9,7 @@ from flowd.actions.backends import Backends
 from flowd.api import errors
 from flowd.api.body_limit import BodyLimit
 from flowd.api.context import ApiContext
-from flowd.api.dashboard import dag_pages, login_pages, run_pages
+from flowd.api.dashboard import answer_pages, dag_pages, login_pages, run_pages
 from flowd.api.dashboard.pages import STATIC, make_templates
 from flowd.api.envelope import Envelope
 from flowd.api.login import Login
@@ -19,6 +19,7 @@ from flowd.api.routes import (
     dag_runs,
     dag_versions,
     dags,
+    hitl,
     import_errors,
     logs,
     monitor,
@@ -50,6 +51,7 @@ _ROUTERS = (
     dag_runs.router,
     # Before the task instances: their route for a map index would take `logs` and `xcomEntries` for one.
     logs.router,
+    hitl.router,
     xcoms.router,
     task_instances.router,
     task_changes.router,
@@ -59,6 +61,7 @@ _ROUTERS = (
     login_pages.router,
     dag_pages.router,
     run_pages.router,
+    answer_pages.router,
 )
 
 

@@ -44,9 +44,9 @@ def _outcome(deferred: TaskDeferred, task: BaseOperator, assignment: Assignment)
         raise TypeError(f"{type(task).__name__} has no method {deferred.method_name!r} to go on at")
     kwargs = {name: to_json(value) for name, value in deferred.kwargs.items()}
     until = None if deferred.timeout is None else datetime.now(UTC) + deferred.timeout
-    moment = trigger.fires_at if isinstance(trigger, BaseTrigger) else None
-    if moment is not None:
-        is_in_time = until is None or moment <= until
+    if isinstance(trigger, BaseTrigger) and not trigger.needs_to_run:
+        moment = trigger.fires_at
+        is_in_time = moment is not None and (until is None or moment <= until)
         news = event_to_json(trigger.event) if is_in_time else {"is_timeout": True}
         deferral = Deferral(otherwise=Resume(method=deferred.method_name, kwargs=kwargs, **news))
         until = moment if is_in_time else until

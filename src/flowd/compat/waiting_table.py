@@ -1,4 +1,4 @@
-"""The table's part about what waits: for runs and tasks of other DAGs, and for triggers."""
+"""The table's part about what waits: for runs and tasks of other DAGs, for triggers, for people."""
 
 _TRIGGER_DAG_RUN = {
     "TriggerDagRunOperator": "flowd.operators.trigger_dagrun:TriggerDagRunOperator",
@@ -44,6 +44,15 @@ _FILE_TRIGGER = {"FileTrigger": "flowd.operators.triggers.file:FileTrigger"}
 _EXTERNAL_TRIGGERS = {
     name: f"flowd.operators.triggers.external_task:{name}" for name in ("DagStateTrigger", "WorkflowTrigger")
 }
+_HITL = {
+    name: f"flowd.operators.hitl:{name}"
+    for name in ("ApprovalOperator", "HITLBranchOperator", "HITLEntryOperator", "HITLOperator")
+}
+_HITL_EXCEPTIONS = {
+    name: f"flowd.sdk.exceptions:{name}"
+    for name in ("HITLRejectException", "HITLTimeoutError", "HITLTriggerEventError")
+}
+_HITL_TRIGGER = {"HITLTrigger": "flowd.operators.triggers.hitl:HITLTrigger"}
 _ASYNC_SENSORS = {
     name: f"flowd.operators.sensors.moments:{name}"
     for name in ("DateTimeSensorAsync", "TimeDeltaSensorAsync", "TimeSensorAsync")
@@ -53,7 +62,9 @@ WAITING: dict[str, dict[str, str]] = {
     "airflow.exceptions": _EXCEPTIONS,
     "airflow.operators.dagrun_operator": _TRIGGER_DAG_RUN,
     "airflow.operators.trigger_dagrun": {**_TRIGGER_DAG_RUN, **_DAG_IS_PAUSED},
-    "airflow.providers.standard.exceptions": _EXTERNAL_EXCEPTIONS,
+    "airflow.providers.standard.exceptions": {**_EXTERNAL_EXCEPTIONS, **_HITL_EXCEPTIONS},
+    "airflow.providers.standard.operators.hitl": _HITL,
+    "airflow.providers.standard.triggers.hitl": _HITL_TRIGGER,
     "airflow.providers.standard.operators.trigger_dagrun": {**_TRIGGER_DAG_RUN, **_DAG_IS_PAUSED},
     "airflow.providers.standard.sensors.external_task": _EXTERNAL_TASK,
     "airflow.providers.standard.sensors.date_time": _ASYNC_SENSORS,

@@ -294,6 +294,21 @@ rendered = Table(
     Column("fields", DOCUMENT, nullable=False),
 )
 
+hitl_detail = Table(
+    "hitl_detail",
+    metadata,
+    Column("instance", KEY, ForeignKey("task_instance.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("try_number", Integer, primary_key=True, autoincrement=False),
+    Column("subject", DOCUMENT, nullable=False),
+    Column("body", DOCUMENT),
+    Column("request", DOCUMENT, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    Column("is_answered", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("answer", DOCUMENT),
+    Column("responded_at", MOMENT),
+    Column("responded_by", ID),
+)
+
 deferral = Table(
     "deferral",
     metadata,

@@ -162,6 +162,18 @@ class DuplicateStateError(ExternalTaskSensorError):
     """A state is among more than one of the allowed, skipped and failed states."""
 
 
+class HITLTriggerEventError(AirflowException):
+    """A question to a person has not led to an answer."""
+
+
+class HITLTimeoutError(HITLTriggerEventError):
+    """A question to a person was not answered in time, and has no defaults."""
+
+
+class HITLRejectException(AirflowException):
+    """What was to be approved was rejected, and the task is to fail then."""
+
+
 class ParamValidationError(AirflowException):
     """A parameter has no value, or one its schema forbids."""
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from flowd.sdk.exceptions import AirflowException
 from flowd.sdk.xcom_json import to_json
@@ -65,6 +65,9 @@ class BaseTrigger:
     nothing else. It may be run again, and in two processes at once for a moment; its first event is taken.
     """
 
+    needs_to_run: ClassVar[bool] = True
+    """False where nothing runs for it: it waits for its moment, `fires_at`, or for somebody who lets the task go on."""
+
     def __init__(self, **kwargs: Any) -> None:
         self.task_instance: Any = None
         self.trigger_id: int | None = None
@@ -85,7 +88,7 @@ class BaseTrigger:
 
     @property
     def fires_at(self) -> datetime | None:
-        """The moment at which it fires, whatever else happens: such a trigger need not run."""
+        """The moment at which it fires by itself, where nothing runs for it."""
         return None
 
     @property

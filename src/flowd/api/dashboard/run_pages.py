@@ -12,11 +12,12 @@ from flowd.api.dashboard.guard import PageRoute
 from flowd.api.dashboard.pages import render
 from flowd.api.routes.logs import path_of
 from flowd.api.storable import WholeNumber
+from flowd.db import hitl
 from flowd.db.views.listing import Listing, OneOf
 from flowd.db.views.runs import get_run, task_counts
 from flowd.db.views.task_instances import get_instance, list_instances
 from flowd.db.views.tries import tries_of
-from flowd.domain.ids import UNMAPPED, DagId, RunId, TaskId
+from flowd.domain.ids import UNMAPPED, DagId, InstanceKey, RunId, TaskId
 
 router = APIRouter(prefix="/dags/{dag_id}/runs/{run_id}", route_class=PageRoute, include_in_schema=False)
 
@@ -93,6 +94,7 @@ async def _task_page(
     async with context.backends.metastore.reading() as tx:
         instance = await get_instance(tx, context.cards, dag_id, run_id, task_id, map_index)
         tries = await tries_of(tx, instance)
+        asked = await hitl.find(tx, InstanceKey(instance.key), instance.try_number)
     reasons = await why(context.backends, DagId(dag_id), RunId(run_id), TaskId(task_id), map_index)
     number = try_number or instance.try_number
     path = path_of(context, instance, number)
@@ -105,5 +107,6 @@ async def _task_page(
         tries=tries,
         number=number,
         reasons=reasons,
+        asked=asked,
         window=window,
     )

@@ -11,6 +11,8 @@ from flowd.sdk.triggers import BaseTrigger, TaskSuccessEvent, TriggerEvent
 class DateTimeTrigger(BaseTrigger):
     """Fires at `moment`, with it as the payload; with `end_from_trigger` the task has then succeeded."""
 
+    needs_to_run = False
+
     def __init__(self, moment: datetime, *, end_from_trigger: bool = False) -> None:
         super().__init__()
         if not isinstance(moment, datetime):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from flowd.actions.backends import Backends
 from flowd.child.frames import Frame
-from flowd.db import rendered, xcoms
+from flowd.db import hitl, rendered, xcoms
 from flowd.db.ledger import lease
 from flowd.db.secrets_store import StoredVariable
 from flowd.db.transaction import Transaction
@@ -32,6 +32,8 @@ class TaskRequests(LookUps):
             "variable_delete": self._variable_delete,
             "rendered": self._rendered,
             "trigger_dag_run": self._trigger_dag_run,
+            "hitl_ask": self._hitl_ask,
+            "hitl_timed_out": self._hitl_timed_out,
         }
 
     async def _xcom_push(self, request: Frame) -> Frame:
@@ -70,6 +72,26 @@ class TaskRequests(LookUps):
         async with self._library.metastore.transaction(is_brief=True) as tx:
             await self._require_standing(tx)
         return await self._run_trigger.trigger(request)
+
+    async def _hitl_ask(self, request: Frame) -> Frame:
+        assignment = self._claimed.assignment
+        question = hitl.Question(**{name: value for name, value in request.items() if name not in ("op", "n")})
+        async with self._library.metastore.transaction(is_brief=True) as tx:
+            await self._require_standing(tx)
+            await hitl.ask(tx, assignment.instance, assignment.try_number, question, await tx.now())
+        return {}
+
+    async def _hitl_timed_out(self, request: Frame) -> Frame:
+        assignment = self._claimed.assignment
+        async with self._library.metastore.transaction(is_brief=True) as tx:
+            await self._require_standing(tx)
+            given = hitl.Answer(
+                chosen_options=request["chosen_options"],
+                params_input=request["params_input"],
+                responded_at=await tx.now(),
+            )
+            await hitl.answer(tx, assignment.instance, assignment.try_number, given)
+        return {}
 
     async def _require_standing(self, tx: Transaction) -> None:
         if not await lease.standing(tx, self._claimed.assignment.instance, self._claimed.token):

@@ -365,6 +365,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("instance", "try_number", name="pk_attempt"),
     )
     op.create_table(
+        "hitl_detail",
+        sa.Column("instance", KEY, autoincrement=False, nullable=False),
+        sa.Column("try_number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("subject", DOCUMENT, nullable=False),
+        sa.Column("body", DOCUMENT, nullable=True),
+        sa.Column("request", DOCUMENT, nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("is_answered", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("answer", DOCUMENT, nullable=True),
+        sa.Column("responded_at", MOMENT, nullable=True),
+        sa.Column("responded_by", ID, nullable=True),
+        sa.ForeignKeyConstraint(["instance"], ["task_instance.id"], name="fk_hitl_detail_instance", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("instance", "try_number", name="pk_hitl_detail"),
+    )
+    op.create_table(
         "deferral",
         sa.Column("instance", KEY, autoincrement=False, nullable=False),
         sa.Column("try_number", sa.Integer(), nullable=False),
@@ -449,6 +464,7 @@ def downgrade() -> None:
         "task_transition",
         "rendered",
         "deferral",
+        "hitl_detail",
         "attempt",
         "task_instance",
         "run_transition",

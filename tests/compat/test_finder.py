@@ -126,6 +126,6 @@ def test_airflows_timetables_are_ours() -> None:
     daily = trigger.CronTriggerTimetable("@daily", timezone="Asia/Tokyo")
     hourly = interval.CronDataIntervalTimetable("0 * * * *", timezone="UTC")
 
-    assert flowd.DAG("d", schedule=daily).timetable == daily
-    assert (daily.expression, daily.timezone) == ("0 0 * * *", "Asia/Tokyo")
-    assert flowd.DAG("d", timetable=hourly).timetable == hourly
+    assert flowd.DAG("d", schedule=daily).timetable == daily.spec
+    assert (daily.spec.expression, daily.spec.timezone) == ("0 0 * * *", "Asia/Tokyo")
+    assert flowd.DAG("d", timetable=hourly).timetable == hourly.spec

@@ -8,9 +8,26 @@ import pytest
 from flowd import DAG
 from flowd.domain.dag_spec import dag_from_json, dag_to_json
 from flowd.domain.errors import InvalidDag
-from flowd.domain.timetable import CustomTimetable, active_runs_limit, description, infer_manual_interval, summary
+from flowd.domain.timetable import CronTriggerTimetable as CronTrigger
+from flowd.domain.timetable import (
+    CustomTimetable,
+    active_runs_limit,
+    description,
+    infer_manual_interval,
+    next_run,
+    summary,
+)
+from flowd.sdk.known_timetables import (
+    CronDataIntervalTimetable,
+    CronTriggerTimetable,
+    DeltaDataIntervalTimetable,
+    DeltaTriggerTimetable,
+    EventsTimetable,
+    KnownTimetable,
+    MultipleCronTriggerTimetable,
+)
 from flowd.sdk.serialize import serialize
-from flowd.sdk.timetable import DagRunInfo, DataInterval, Timetable
+from flowd.sdk.timetable import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -64,3 +81,59 @@ def test_its_parts_are_airflows() -> None:
     assert Timetable().infer_manual_data_interval(run_after=AT) == DataInterval(AT, AT)
     with pytest.raises(NotImplementedError, match="must define next_dagrun_info"):
         Timetable().next_dagrun_info(last_automated_data_interval=None, restriction=None)  # type: ignore[arg-type]
+
+
+class Skipping(CronTriggerTimetable):
+    """As its cron expression says, but for the first of a month."""
+
+    def next_dagrun_info(self, **given: Any) -> DagRunInfo | None:
+        found = super().next_dagrun_info(**given)
+        while found is not None and found.logical_date.day == 1:
+            found = super().next_dagrun_info(**{**given, "last_automated_data_interval": found.data_interval})
+        return found
+
+
+def test_airflows_timetables_are_known_and_what_is_derived_from_them_is_asked() -> None:
+    ours, theirs = DAG("d", schedule=CronTriggerTimetable("0 6 * * *")), DAG("e", schedule=Skipping("0 6 * * *"))
+
+    assert ours.timetable == CronTrigger("0 6 * * *", "UTC")
+    assert isinstance(theirs.timetable, CustomTimetable)
+    assert (theirs.timetable.summary, theirs.timetable.details["kind"]) == ("0 6 * * *", "cron_trigger")
+
+
+def test_what_is_derived_builds_on_the_runs_of_its_base() -> None:
+    restriction = TimeRestriction(AT, None, True)
+    timetable = Skipping("0 6 * * *", interval=timedelta(hours=6))
+    last: DataInterval | None = None
+    days: list[int] = []
+    for _ in range(3):
+        found = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
+        assert found is not None
+        days.append(found.run_after.day)
+        last = found.data_interval
+
+    assert days == [31, 2, 3]
+    assert timetable.infer_manual_data_interval(run_after=AT) == DataInterval(AT - timedelta(hours=6), AT)
+    assert timetable._get_next(AT) == timetable._align_to_next(AT) == AT.replace(hour=6)
+    assert timetable._get_prev(AT) == timetable._align_to_prev(AT) == AT.replace(day=30, hour=6)
+
+
+@pytest.mark.parametrize(
+    "timetable",
+    [
+        CronDataIntervalTimetable("@daily", "UTC"),
+        MultipleCronTriggerTimetable("0 0 * * *", "0 12 * * *"),
+        DeltaTriggerTimetable(timedelta(days=1)),
+        DeltaDataIntervalTimetable(timedelta(days=1)),
+        EventsTimetable([AT]),
+    ],
+)
+def test_each_says_what_the_scheduler_would_plan(timetable: KnownTimetable) -> None:
+    made = DAG("d", schedule=timetable, start_date=AT, catchup=True)
+
+    info = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=TimeRestriction(AT, None, True))
+
+    planned = next_run(made.timetable, None, start_date=AT, end_date=None, catchup=True, now=AT)
+    assert info is not None and planned is not None
+    assert (info.run_after, info.logical_date) == (planned.run_after, planned.logical_date)
+    assert timetable.summary == summary(made.timetable)

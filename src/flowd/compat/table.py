@@ -79,15 +79,15 @@ _EXCEPTIONS = {
     )
 }  # fmt: skip
 _CRON_TIMETABLES = {
-    "CronDataIntervalTimetable": "flowd.sdk.schedules:cron_data_interval",
-    "DeltaDataIntervalTimetable": "flowd.sdk.schedules:delta_data_interval",
+    "CronDataIntervalTimetable": "flowd.sdk.known_timetables:CronDataIntervalTimetable",
+    "DeltaDataIntervalTimetable": "flowd.sdk.known_timetables:DeltaDataIntervalTimetable",
 }
 _TRIGGER_TIMETABLES = {
-    "CronTriggerTimetable": "flowd.sdk.schedules:cron_trigger",
-    "DeltaTriggerTimetable": "flowd.sdk.schedules:delta_trigger",
-    "MultipleCronTriggerTimetable": "flowd.sdk.schedules:multiple_cron_trigger",
+    "CronTriggerTimetable": "flowd.sdk.known_timetables:CronTriggerTimetable",
+    "DeltaTriggerTimetable": "flowd.sdk.known_timetables:DeltaTriggerTimetable",
+    "MultipleCronTriggerTimetable": "flowd.sdk.known_timetables:MultipleCronTriggerTimetable",
 }
-_EVENTS_TIMETABLE = {"EventsTimetable": "flowd.sdk.schedules:events"}
+_EVENTS_TIMETABLE = {"EventsTimetable": "flowd.sdk.known_timetables:EventsTimetable"}
 _SIMPLE_TIMETABLES = {
     "ContinuousTimetable": "flowd.domain.timetable:ContinuousTimetable",
     "NullTimetable": "flowd.domain.timetable:NullTimetable",

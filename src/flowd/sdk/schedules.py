@@ -1,7 +1,6 @@
-"""From what an author gives as `schedule=` to a timetable; the timetable classes are under Airflow's names."""
+"""From what an author gives as `schedule=` to a timetable."""
 
-from collections.abc import Iterable
-from datetime import UTC, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from typing import Any
 
 from flowd.domain.assets import AssetCondition
@@ -19,10 +18,8 @@ from flowd.domain.timetable import (
     TimetableSpec,
     timetable_from_schedule,
 )
-from flowd.domain.timetable.schedule import cron_expression
-from flowd.sdk.arguments import as_aware
 from flowd.sdk.assets import AssetOrTimeSchedule, condition_of
-from flowd.sdk.moments import zone_name
+from flowd.sdk.known_timetables import KnownTimetable, zone_of
 from flowd.sdk.timetable import Timetable, spec_of
 
 _TIMETABLES = (
@@ -50,6 +47,8 @@ def timetable_of(schedule: Any, zone: tzinfo, where: str) -> TimetableSpec:
     """Return the timetable that `schedule` means in the time zone; raise InvalidDag, naming `where`, for none."""
     if isinstance(schedule, _TIMETABLES):
         return schedule
+    if isinstance(schedule, KnownTimetable) and schedule.is_known:
+        return schedule.spec
     if isinstance(schedule, Timetable):
         return spec_of(schedule, where)
     if schedule is None or isinstance(schedule, (str, timedelta)):
@@ -62,57 +61,3 @@ def timetable_of(schedule: Any, zone: tzinfo, where: str) -> TimetableSpec:
         f"{where}: schedule is a {type(schedule).__name__}, which this version of flowd cannot follow; wanted a cron "
         "expression, a preset such as '@daily', a timedelta, a timetable of airflow.timetables, assets or None"
     )
-
-
-def zone_of(zone: tzinfo, where: str) -> str:
-    """Return the name of the DAG's time zone; raise InvalidDag for one that has no name."""
-    name = zone_name(zone)
-    if name is None:
-        raise InvalidDag(
-            f"{where}: the time zone of start_date, {zone!r}, has no name; use ZoneInfo('Europe/Zurich') or UTC"
-        )
-    return name
-
-
-def cron_trigger(
-    cron: str, *, timezone: str | tzinfo = UTC, interval: timedelta = timedelta(0), run_immediately: Any = None
-) -> CronTriggerTimetable:
-    """Return Airflow's `CronTriggerTimetable(cron, timezone=…)`: a run at each tick."""
-    return CronTriggerTimetable(cron_expression(cron), _name(timezone), interval)
-
-
-def multiple_cron_trigger(
-    *crons: str, timezone: str | tzinfo = UTC, interval: timedelta = timedelta(0), run_immediately: Any = None
-) -> MultipleCronTriggerTimetable:
-    """Return Airflow's `MultipleCronTriggerTimetable(cron, cron, timezone=…)`: a run at each tick of any of them."""
-    return MultipleCronTriggerTimetable(tuple(cron_expression(one) for one in crons), _name(timezone), interval)
-
-
-def events(
-    event_dates: Iterable[Any],
-    restrict_to_events: bool = False,
-    presorted: bool = False,
-    description: str | None = None,
-) -> EventsTimetable:
-    """Return Airflow's `EventsTimetable(event_dates)`: a run at each of these moments, in whatever order they are."""
-    moments = tuple(as_aware(one, None, "EventsTimetable: event_dates") for one in event_dates)
-    return EventsTimetable(tuple(one for one in moments if one is not None), restrict_to_events, description)
-
-
-def cron_data_interval(cron: str, timezone: str | tzinfo = UTC) -> CronDataIntervalTimetable:
-    """Return Airflow's `CronDataIntervalTimetable(cron, timezone)`: a run at the end of each interval."""
-    return CronDataIntervalTimetable(cron_expression(cron), _name(timezone))
-
-
-def delta_trigger(delta: timedelta, *, interval: timedelta = timedelta(0)) -> DeltaTriggerTimetable:
-    """Return Airflow's `DeltaTriggerTimetable(delta)`: a run every `delta`."""
-    return DeltaTriggerTimetable(delta, interval)
-
-
-def delta_data_interval(delta: timedelta) -> DeltaDataIntervalTimetable:
-    """Return Airflow's `DeltaDataIntervalTimetable(delta)`: a run at the end of each interval."""
-    return DeltaDataIntervalTimetable(delta)
-
-
-def _name(zone: str | tzinfo) -> str:
-    return zone if isinstance(zone, str) else zone_of(zone, "timetable")

@@ -183,11 +183,11 @@ RUNS = {
 WARNS = {
     "sla": (bash("sla=timedelta(hours=1)"), "sla has no effect; use execution_timeout"),
     "sla_miss_callback": (dag("sla_miss_callback=note"), "sla_miss_callback has no effect"),
-    "deadline": (
+    "a deadline after the average": (
         "from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference\n"
-        "alert = DeadlineAlert(reference=DeadlineReference.DAGRUN_LOGICAL_DATE, interval=timedelta(hours=1), "
+        "alert = DeadlineAlert(reference=DeadlineReference.AVERAGE_RUNTIME(), interval=timedelta(hours=1), "
         "callback=AsyncCallback(note))\n" + dag("deadline=alert"),
-        "deadline has no effect; no alert is sent",
+        "a deadline after AVERAGE_RUNTIME has no effect",
     ),
     "allowed_run_types": (dag("allowed_run_types=['manual']"), "allowed_run_types has no effect"),
     "disable_bundle_versioning": (dag("disable_bundle_versioning=True"), "disable_bundle_versioning has no effect"),

@@ -17,6 +17,7 @@ from flowd.domain.dag_spec import (
     dag_to_json,
     structural_hash,
 )
+from flowd.domain.deadline import DeadlineKind, DeadlineSpec
 from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import TaskId
 from flowd.domain.map_length import Expansion, ResultLength
@@ -48,6 +49,7 @@ DAG_CHANGES: dict[str, Any] = {
     "params": {"day": {"value": 1}},
     "has_run_callbacks": True,
     "fail_fast": True,
+    "deadlines": (DeadlineSpec(kind=DeadlineKind.FIXED, interval=timedelta(hours=1), moment=NOW),),
     "presentation": {"tags": ["a"]},
 }
 TASK_CHANGES: dict[str, Any] = {

@@ -77,6 +77,7 @@ async def trigger_run(
                 note=note,
                 triggering_user=user,
                 idempotency_key=key,
+                deadlines=current.graph.dag.deadlines,
             )
             return await _create(tx, new, key, now, is_named=run_id is not None or logical_date is not None)
 

@@ -162,6 +162,7 @@ dag_run = Table(
     Column("ended_at", MOMENT),
     Column("timeout_at", MOMENT),
     Column("callback_due_at", MOMENT),
+    Column("deadline_at", MOMENT),
     UniqueConstraint("dag_id", "run_id"),
     UniqueConstraint("dag_id", "logical_date"),
     UniqueConstraint("dag_id", "idempotency_key"),
@@ -170,12 +171,14 @@ dag_run = Table(
     _live("ix_dag_run_live", "dag_id", "state", "id", where="state IN ('queued', 'running')"),
     _live("ix_dag_run_news", "id", where="has_news AND state <> 'queued'"),
     _live("ix_dag_run_timeout", "timeout_at", where="state = 'running' AND timeout_at IS NOT NULL"),
+    _live("ix_dag_run_deadline", "deadline_at", where="state IN ('queued', 'running') AND deadline_at IS NOT NULL"),
     _live("ix_dag_run_callback", "callback_due_at", where="callback_due_at IS NOT NULL"),
     Index("ix_dag_run_ended", "ended_at"),
     _whole("ix_dag_run_state", "state", "dag_id", "id"),
     _whole("ix_dag_run_state_timeout", "state", "timeout_at"),
     _whole("ix_dag_run_has_news", "has_news", "id"),
     _whole("ix_dag_run_callback_due", "callback_due_at"),
+    _whole("ix_dag_run_deadline_at", "deadline_at"),
 )
 
 task_instance = Table(

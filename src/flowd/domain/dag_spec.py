@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flowd.domain.assets import AssetCondition, condition_from_json, condition_to_json
+from flowd.domain.deadline import DeadlineSpec
 from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import DagId
 from flowd.domain.task_spec import TaskSpec, task_from_json, task_to_json
@@ -48,6 +49,7 @@ class DagSpec:
     params: Mapping[str, Any] = field(default_factory=dict)
     has_run_callbacks: bool = False
     fail_fast: bool = False
+    deadlines: tuple[DeadlineSpec, ...] = ()
     presentation: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -59,6 +61,8 @@ def check_durations(dag: DagSpec) -> None:
     _check_duration("dagrun_timeout", dag.dagrun_timeout, f"DAG {dag.dag_id!r}")
     _check_duration("schedule", getattr(dag.timetable, "delta", None), f"DAG {dag.dag_id!r}")
     _check_duration("schedule's interval", getattr(dag.timetable, "interval", None), f"DAG {dag.dag_id!r}")
+    for deadline in dag.deadlines:
+        _check_duration("deadline's interval", deadline.interval, f"DAG {dag.dag_id!r}")
     for task in dag.tasks:
         where = f"DAG {dag.dag_id!r}: task {task.task_id!r}"
         _check_duration("execution_timeout", task.execution_timeout, where)
@@ -75,7 +79,7 @@ def _check_duration(name: str, duration: timedelta | None, where: str) -> None:
 
 
 def dag_to_json(dag: DagSpec) -> dict[str, Any]:
-    """Return `dag` as JSON values; fail_fast is left out where it is not set."""
+    """Return `dag` as JSON values; fail_fast and deadlines are left out where they are not set."""
     timeout = dag.dagrun_timeout
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -98,6 +102,8 @@ def dag_to_json(dag: DagSpec) -> dict[str, Any]:
     }
     if dag.fail_fast:
         document["fail_fast"] = True
+    if dag.deadlines:
+        document["deadlines"] = [one.to_json() for one in dag.deadlines]
     return document
 
 
@@ -123,6 +129,7 @@ def dag_from_json(document: Mapping[str, Any]) -> DagSpec:
         params=document["params"],
         has_run_callbacks=document["has_run_callbacks"],
         fail_fast=document.get("fail_fast", False),
+        deadlines=tuple(DeadlineSpec.from_json(one) for one in document.get("deadlines", ())),
         presentation=document["presentation"],
     )
 

@@ -1,9 +1,13 @@
-"""DeadlineAlert and its parts: they can be written, and the DAG says that no alert will come of them."""
+"""DeadlineAlert and its parts: who is to be called when a run has not ended in time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
+
+from flowd.domain.deadline import DeadlineKind, DeadlineSpec
+from flowd.domain.errors import InvalidDag
+from flowd.sdk.arguments import as_aware
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class DeadlineReference:
 
 @dataclass(frozen=True, slots=True)
 class AsyncCallback:
-    """A function to call when a deadline is missed, in the triggerer."""
+    """What to call when a deadline is missed: a function, a coroutine function, a notifier's class, or its path."""
 
     callback_callable: Callable[..., Any] | str
     kwargs: Mapping[str, Any] | None = None
@@ -41,7 +45,7 @@ class AsyncCallback:
 
 @dataclass(frozen=True, slots=True)
 class SyncCallback:
-    """A function to call when a deadline is missed, on a worker."""
+    """As AsyncCallback: both are called in a child process of the scheduler."""
 
     callback_callable: Callable[..., Any] | str
     kwargs: Mapping[str, Any] | None = None
@@ -57,3 +61,32 @@ class DeadlineAlert:
     callback: Any
     name: str | None = None
     description: str | None = None
+
+
+def alerts_of(given: Any) -> list[DeadlineAlert]:
+    """Return the alerts of a DAG's `deadline=`, one or several, less those that no moment can be worked out for."""
+    several = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    return [one for one in several if one.reference.name in _KINDS]
+
+
+def deadlines_of(given: Any, where: str) -> tuple[DeadlineSpec, ...]:
+    """Return what the scheduler knows of the alerts, in the order of `alerts_of`; raise InvalidDag for what is none."""
+    several = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    for one in several:
+        if not isinstance(one, DeadlineAlert) or not isinstance(one.interval, timedelta):
+            raise InvalidDag(f"{where}: deadline is {one!r}, wanted a DeadlineAlert with a timedelta as its interval")
+    return tuple(
+        DeadlineSpec(
+            kind=_KINDS[one.reference.name],
+            interval=one.interval,
+            moment=as_aware(one.reference.details.get("moment"), None, f"{where}: deadline"),
+        )
+        for one in alerts_of(given)
+    )
+
+
+_KINDS = {
+    "dagrun_logical_date": DeadlineKind.LOGICAL_DATE,
+    "dagrun_queued_at": DeadlineKind.QUEUED_AT,
+    "fixed_datetime": DeadlineKind.FIXED,
+}

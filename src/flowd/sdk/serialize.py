@@ -8,6 +8,7 @@ from flowd.domain.errors import FlowdError, InvalidDag
 from flowd.domain.graph import graph_of
 from flowd.domain.ids import DagId
 from flowd.sdk.dag import DAG
+from flowd.sdk.deadline import deadlines_of
 from flowd.sdk.plain_json import plain_json
 from flowd.sdk.serialize_task import spec_of_task
 from flowd.sdk.task_group import TaskGroup
@@ -49,6 +50,7 @@ def _spec(dag: DAG, file: str) -> DagSpec:
         params={name: plain_json(param.dump()) for name, param in sorted(dag.params.params().items())},
         has_run_callbacks=bool(dag.on_success_callback or dag.on_failure_callback),
         fail_fast=dag.fail_fast,
+        deadlines=deadlines_of(dag.deadline, f"DAG {dag.dag_id!r}"),
         presentation=_presentation(dag),
     )
     check_durations(spec)

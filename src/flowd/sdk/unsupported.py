@@ -18,7 +18,6 @@ class _Keyword(NamedTuple):
 
 _DAG_WARNINGS = (
     _Keyword("sla_miss_callback", None, "use dagrun_timeout and on_failure_callback"),
-    _Keyword("deadline", None, "no alert is sent; use dagrun_timeout and on_failure_callback"),
     _Keyword("allowed_run_types", None, "runs of every type can be made"),
     _Keyword("disable_bundle_versioning", False, "a run keeps the files it began with"),
     _Keyword("rerun_with_latest_version", None, "choose the version when you clear a run"),
@@ -42,6 +41,14 @@ def check_dag(dag: DAG) -> None:
             stacklevel=2,
         )
     _check_fail_fast(dag)
+    several = dag.deadline if isinstance(dag.deadline, (list, tuple)) else [dag.deadline]
+    if any(getattr(getattr(one, "reference", None), "name", "") == "average_runtime" for one in several):
+        warnings.warn(
+            f"DAG {dag.dag_id!r}: a deadline after AVERAGE_RUNTIME has no effect; count it from the logical date or "
+            "from when the run is queued",
+            DagWarning,
+            stacklevel=2,
+        )
 
 
 def check_task(task: BaseOperator) -> None:

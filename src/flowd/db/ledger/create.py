@@ -15,6 +15,7 @@ from flowd.db.tables import dag_run, task_instance
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun
 from flowd.domain.data_interval import DataInterval
+from flowd.domain.deadline import DeadlineSpec, next_due
 from flowd.domain.errors import Conflict
 from flowd.domain.graph import Graph
 from flowd.domain.ids import UNMAPPED, BundleHash, DagId, RunId, RunKey, TaskId
@@ -38,6 +39,7 @@ class NewRun:
     note: str | None = None
     triggering_user: str | None = None
     idempotency_key: str | None = None
+    deadlines: Sequence[DeadlineSpec] = ()
 
 
 async def create_run(tx: Transaction, new: NewRun, now: datetime) -> DagRun:
@@ -67,6 +69,7 @@ async def create_run(tx: Transaction, new: NewRun, now: datetime) -> DagRun:
         "data_interval_end": to_db(interval.end) if interval else None,
         "run_after": to_db(new.run_after),
         "queued_at": to_db(now),
+        "deadline_at": to_db(next_due(new.deadlines, logical_date=new.logical_date, queued_at=now)),
     }
     try:
         async with tx.connection.begin_nested():

@@ -51,7 +51,8 @@ class AssetRunCreator:
             queued = await asset_events.hold_queued(tx, dag_id)
             if queued is None:
                 return
-            condition = (await self._graphs.get(tx, [queued.version]))[queued.version].dag.assets
+            dag = (await self._graphs.get(tx, [queued.version]))[queued.version].dag
+            condition = dag.assets
             if condition is None:
                 # The DAG was scheduled by assets when these events came, and is no longer.
                 await asset_events.forget(tx, queued)
@@ -69,6 +70,7 @@ class AssetRunCreator:
                     run_type=RunType.ASSET_TRIGGERED,
                     triggered_by=TriggeredBy.ASSET,
                     run_after=now,
+                    deadlines=dag.deadlines,
                 ),
                 now,
             )

@@ -88,7 +88,7 @@ class RunCreator:
         while planned is not None and planned.run_after <= now and len(made) < room:
             last = planned.data_interval
             try:
-                run = await create_run(tx, _scheduled(due, planned), now)
+                run = await create_run(tx, _scheduled(due, planned, graph), now)
             except Conflict as conflict:
                 # A manual run or a backfill has this date already: the schedule goes on behind it.
                 log.info("run exists already", dag=due.dag_id, reason=str(conflict))
@@ -111,7 +111,7 @@ def _next(due: schedules.Due, graph: Graph, last: DataInterval | None, now: date
     )
 
 
-def _scheduled(due: schedules.Due, planned: NextRun) -> NewRun:
+def _scheduled(due: schedules.Due, planned: NextRun, graph: Graph) -> NewRun:
     return NewRun(
         dag_id=due.dag_id,
         run_id=scheduled_run_id(planned.logical_date),
@@ -122,4 +122,5 @@ def _scheduled(due: schedules.Due, planned: NextRun) -> NewRun:
         run_after=planned.run_after,
         logical_date=planned.logical_date,
         data_interval=planned.data_interval,
+        deadlines=graph.dag.deadlines,
     )

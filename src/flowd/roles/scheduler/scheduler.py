@@ -10,6 +10,7 @@ from flowd.domain.lease import LeaseWatch
 from flowd.roles.loop import Bell, Loop
 from flowd.roles.scheduler.asset_run_creator import AssetRunCreator
 from flowd.roles.scheduler.dag_sync import DagSync
+from flowd.roles.scheduler.deadline_watcher import DeadlineWatcher
 from flowd.roles.scheduler.dispatch_recorder import DispatchRecorder
 from flowd.roles.scheduler.dispatcher import Dispatcher
 from flowd.roles.scheduler.pruner import Pruner
@@ -69,6 +70,7 @@ class Scheduler:
             AssetRunCreator(metastore, graphs, plan.poll_interval, advancer=self.advancer, news=asset_news).loop
         )
         agents.append(TimetableAsker(metastore, graphs, desk, plan.poll_interval, planned=self.creator.loop.bell).loop)
+        agents.append(DeadlineWatcher(metastore, graphs, desk, plan.poll_interval).loop)
         agents.append(RunCallbacks(metastore, graphs, desk, plan.poll_interval, due=callbacks_due).loop)
         if not queue.is_ledger:
             agents += [recorder.loop, Redeliverer(metastore, graphs, queue, plan.poll_interval).loop]

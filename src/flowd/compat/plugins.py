@@ -1,11 +1,13 @@
 """AirflowPlugin, and the plugins of a DAG folder: what they add to `macros` in templates."""
 
 import importlib
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from flowd.sdk import macros
+from flowd.sdk.exceptions import DagWarning
 
 
 class AirflowPlugin:
@@ -22,7 +24,13 @@ class AirflowPlugin:
 
 
 def load_plugins(folder: Path) -> None:
-    """Import each module of `folder` that speaks of plugins; the folder is on sys.path."""
+    """Import each module of `folder` that speaks of plugins; the folder is on sys.path.
+
+    One that cannot be imported is a DagWarning: the DAG files that need it say so themselves.
+    """
     for file in sorted(folder.glob("*.py")):
         if AirflowPlugin.__name__.encode() in file.read_bytes():
-            importlib.import_module(file.stem)
+            try:
+                importlib.import_module(file.stem)
+            except Exception as error:
+                warnings.warn(f"plugins/{file.name} is left out: {error}", DagWarning, stacklevel=2)

@@ -15,6 +15,7 @@ REASONS = {
     "flowd/node/backends.py": "alembic is a third of the time to boot, and wanted once; asyncpg is an extra",
     "flowd/db/upsert.py": "a node loads the dialect of the one database it uses",
     "flowd/sdk/connection.py": "asyncio takes longer than all else of the authoring code, and few tasks are coroutines",
+    "flowd/operators/python.py": "as flowd/sdk/connection.py",
     "flowd/sdk/hook.py": "as flowd/sdk/connection.py",
     "flowd/actions/params.py": "jsonschema takes 2 MiB and 3 % of the time to boot; few DAGs have parameters",
     "flowd/operators/guest.py": "it runs in interpreters that may have no pendulum, or are older than zoneinfo",

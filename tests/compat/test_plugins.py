@@ -8,6 +8,7 @@ import pytest
 
 from flowd.sdk import macros
 from flowd.sdk.dag_file import load
+from flowd.sdk.exceptions import DagWarning
 from tests.operators.running import execute
 
 PLUGIN = """
@@ -67,3 +68,14 @@ def test_an_own_operator_hook_and_macro_of_the_plugins_folder_are_used(tmp_path:
     (dag,) = load(str(tmp_path), "dag.py")
 
     assert execute(dag.get_task("own")) == ("MANUAL__1MANUAL__1", "conn")
+
+
+def test_a_plugin_that_cannot_be_imported_is_left_out_and_the_dag_loads(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "acme_broken_plugin.py").write_text("from absent import AirflowPlugin\n")
+    (tmp_path / "plain.py").write_text("from airflow import DAG\ndag = DAG('d', schedule=None)\n")
+
+    with pytest.warns(DagWarning, match=r"plugins/acme_broken_plugin.py is left out: No module named 'absent'"):
+        (dag,) = load(str(tmp_path), "plain.py")
+
+    assert dag.dag_id == "d"

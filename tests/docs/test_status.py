@@ -14,7 +14,6 @@ NOT_YET = {
         f"{HEAD}{BODY}    group.expand(item=[1, 2])\n",
         "is mapped, which this version of flowd cannot run",
     ),
-    "asset watchers": ("from airflow.sdk import AssetWatcher\n", "flowd has no 'AssetWatcher' in airflow.sdk"),
 }
 
 

@@ -1,11 +1,13 @@
 """PythonOperator, @task and their arguments."""
 
+import asyncio
 from typing import Any, TypedDict
 
 import pytest
 
 from flowd import DAG, PythonOperator, get_current_context, task
 from flowd.domain.errors import InvalidDag
+from flowd.operators.async_operator import BaseAsyncOperator
 from flowd.operators.decorated import DecoratedOperator
 from flowd.sdk.exceptions import AirflowException
 from tests.operators.running import context_for, execute
@@ -142,3 +144,23 @@ def test_an_output_is_not_known_while_the_dag_is_written() -> None:
             list(output)
         with pytest.raises(InvalidDag, match="key 0 is not text"):
             output[0]  # type: ignore[index]
+
+
+class Sum(BaseAsyncOperator):
+    async def aexecute(self, context: Any) -> Any:
+        await asyncio.sleep(0)
+        return 3
+
+
+def test_coroutines_are_run_to_their_end() -> None:
+    async def doubled(number: int) -> int:
+        await asyncio.sleep(0)
+        return number * 2
+
+    with DAG("d", schedule=None):
+        task = PythonOperator(task_id="double", python_callable=doubled, op_args=[4])
+        own = Sum(task_id="own")
+
+    assert (execute(task), execute(own)) == (8, 3)
+    with pytest.raises(NotImplementedError, match=r"BaseAsyncOperator must define aexecute"):
+        execute(BaseAsyncOperator(task_id="none", dag=DAG("e", schedule=None)))

@@ -9,6 +9,11 @@ _CONTEXT = {
     **_all("flowd.sdk.context", "Context", "get_current_context"),
     **_all("flowd.operators.custom_decorated", "context_merge"),
 }
+_ASSETS = {
+    **_all("flowd.sdk.assets", "AssetAccessControl", "AssetWatcher"),
+    **_all("flowd.operators.asset_decorator", "asset"),
+}
+_ASYNC = _all("flowd.operators.async_operator", "BaseAsyncOperator")
 _CONTEXT_VARIABLES = _all(
     "flowd.compat.context_variables", "AIRFLOW_VAR_NAME_FORMAT_MAPPING", "context_to_airflow_vars"
 )
@@ -75,17 +80,23 @@ PROVIDER_TABLE: dict[str, dict[str, str]] = {
     "airflow.providers.standard.operators.branch": _all("flowd.compat.skip_mixin", "BranchMixIn"),
     "airflow.providers.standard.utils.skipmixin": _SKIPPING,
     "airflow.providers_manager": _PLUGINS,
-    "airflow.sdk": {**_LINK, **_SKIPPING, **_all("flowd.compat.skip_mixin", "BranchMixIn"), "BaseXCom": _XCOM["XCom"]},
+    "airflow.sdk": {
+        **_ASSETS, **_ASYNC, **_LINK, **_SKIPPING, **_all("flowd.compat.skip_mixin", "BranchMixIn"),
+        "BaseXCom": _XCOM["XCom"],
+    },
     "airflow.sdk._shared.module_loading": _LOADING,
     "airflow.sdk._shared.secrets_masker": _MASKING,
     "airflow.sdk.bases.branch": {
         **_all("flowd.operators.branch", "BaseBranchOperator"), **_all("flowd.compat.skip_mixin", "BranchMixIn")
     },
     "airflow.sdk.bases.decorator": _DECORATING,
+    "airflow.sdk.bases.operator": _ASYNC,
     "airflow.sdk.bases.operatorlink": _LINK,
     "airflow.sdk.bases.skipmixin": _SKIPPING,
     "airflow.sdk.bases.xcom": _XCOM,
     "airflow.sdk.definitions._internal.types": _NOT_SET,
+    "airflow.sdk.definitions.asset": _ASSETS,
+    "airflow.sdk.definitions.asset.decorators": _all("flowd.operators.asset_decorator", "asset"),
     "airflow.sdk.definitions.context": _CONTEXT,
     "airflow.sdk.exceptions": _ERRORS,
     "airflow.sdk.execution_time.context": {**_CONTEXT, **_CONTEXT_VARIABLES},

@@ -1,7 +1,7 @@
 """PythonOperator: calls a Python function."""
 
 import inspect
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Generator, Mapping, Sequence
 from typing import Any
 
 from flowd.domain.errors import InvalidDag
@@ -49,6 +49,8 @@ class PythonOperator(BaseOperator):
         """Call the function and return what it returns."""
         context = context | {**self.op_kwargs, "templates_dict": self.templates_dict}
         returned = self.python_callable(*self.op_args, **arguments_for(self.python_callable, self.op_args, context))
+        if inspect.iscoroutine(returned):
+            returned = _run(returned)
         if inspect.isgenerator(returned):
             returned = self._exhausted(returned, context)
         if self.show_return_value_in_logs:
@@ -73,3 +75,9 @@ class PythonOperator(BaseOperator):
     def callable_name(self) -> str:
         """The function's name."""
         return getattr(self.python_callable, "__qualname__", type(self.python_callable).__qualname__)
+
+
+def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    from asyncio import run
+
+    return run(coroutine)

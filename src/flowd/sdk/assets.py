@@ -1,11 +1,13 @@
 """Asset, AssetAlias and what is made of them: data that tasks write and whose news starts other DAGs."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flowd.domain.assets import AliasSpec, AllOf, AnyOf, AssetCondition, AssetSpec, check_asset
 from flowd.domain.errors import InvalidDag
+from flowd.sdk.exceptions import DagWarning
 from flowd.sdk.plain_json import plain_json
 
 
@@ -34,6 +36,7 @@ class Asset(BaseAsset):
         group: str = "asset",
         extra: Mapping[str, Any] | None = None,
         watchers: Iterable[Any] = (),
+        access_control: Any = None,
     ) -> None:
         if name is None and uri is None:
             raise TypeError("Asset() needs a name or a uri")
@@ -42,11 +45,16 @@ class Asset(BaseAsset):
         self.group = group or "asset"
         self.extra = dict(extra or {})
         check_asset(self.name, self.uri)
-        if list(watchers):
-            raise InvalidDag(
-                f"asset {self.name!r}: flowd has no asset watchers; let a DAG with a sensor, or "
-                "POST /api/v2/assets/events, say that the asset has changed"
+        self.watchers = list(watchers)
+        if self.watchers:
+            warnings.warn(
+                f"asset {self.name!r}: flowd runs no asset watchers; let a DAG with a sensor, or "
+                "POST /api/v2/assets/events, say that the asset has changed",
+                DagWarning,
+                stacklevel=2,
             )
+        if access_control is not None:
+            warnings.warn(f"asset {self.name!r}: access_control has no effect", DagWarning, stacklevel=2)
 
     @staticmethod
     def ref(name: str | None = None, uri: str | None = None) -> "Asset":
@@ -149,6 +157,21 @@ class AssetOrTimeSchedule:
     def __init__(self, *, timetable: Any, assets: Any = None, datasets: Any = None) -> None:
         self.timetable = timetable
         self.assets = assets if assets is not None else datasets
+
+
+@dataclass(frozen=True, slots=True)
+class AssetWatcher:
+    """A trigger that says when an asset has changed. It is accepted and does not run."""
+
+    name: str
+    trigger: Any
+
+
+class AssetAccessControl:
+    """Which teams may write and read an asset. It is accepted and has no effect."""
+
+    def __init__(self, **_: Any) -> None:
+        """Accept whatever Airflow's may."""
 
 
 @dataclass(frozen=True, slots=True)

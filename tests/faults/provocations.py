@@ -83,6 +83,13 @@ def an_asset_event(trial: Trial) -> None:
     trial.trigger(3, ["journal_outlet"])
 
 
+def a_dag_that_fails(trial: Trial) -> None:
+    """A run after whose failure its DAG is to be paused."""
+    trial.cluster.api.request("PATCH", "/api/v2/dags/journal_failing", json={"is_paused": False})
+    trial.may_fail = True
+    trial.trigger(1, ["journal_failing"])
+
+
 def a_schedule(trial: Trial) -> None:
     """A DAG that is due every second."""
     trial.trigger(2)
@@ -142,6 +149,7 @@ PROVOCATIONS: Mapping[str, Provocation] = {
     "dispatcher.": work,
     "redeliverer.": lost_messages,
     "rescuer.": a_dead_worker,
+    "run_advancer.pause_failing.": a_dag_that_fails,
     "run_advancer.": work,
     "run_callbacks.": a_callback,
     "run_creator.": a_schedule,

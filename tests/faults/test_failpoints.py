@@ -8,7 +8,7 @@ from tests.faults.conftest import StartTrial
 from tests.faults.failpoints.door import doors_of
 from tests.faults.failpoints.order import Action, Moment, Order
 from tests.faults.harness.cluster import Cluster
-from tests.faults.provocations import PROVOCATIONS
+from tests.faults.provocations import PROVOCATIONS, work
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -81,7 +81,7 @@ def _die(
 ) -> None:
     provoke = next(act for agent, act in PROVOCATIONS.items() if door.startswith(agent))
     # Under steady work any passage will do; what has to be provoked may come through its door only once.
-    nth = chance.randint(1, 3) if door.startswith(STEADY) else 1
+    nth = chance.randint(1, 3) if provoke is work and door.startswith(STEADY) else 1
     members = [cluster[name] for name in (SCHEDULERS if role == "scheduler" else WORKERS)]
     with trial(f"{where}SIGKILL {moment.value} {door}", cluster=cluster) as it:
         for member in members:

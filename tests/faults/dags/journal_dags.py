@@ -129,6 +129,9 @@ with DAG("journal_outlet", default_args=PATIENT, **MANY):
 with DAG("journal_asset", default_args=PATIENT, **{**MANY, "schedule": [CHANGED]}):
     BashOperator(task_id="answers", bash_command=script(0))
 
+with DAG("journal_failing", max_consecutive_failed_dag_runs=1, **MANY):
+    BashOperator(task_id="fails", bash_command=script(0) + "exit 1")
+
 with DAG("journal_asking", default_args=PATIENT, **MANY):
 
     @task

@@ -98,6 +98,33 @@ def a_schedule(trial: Trial) -> None:
     trial.on_heal(lambda: trial.cluster.api.request("PATCH", path, json={"is_paused": True}))
 
 
+def a_timetable(trial: Trial) -> None:
+    """A DAG that is due every second by a timetable of its author's."""
+    trial.trigger(2)
+    path = "/api/v2/dags/journal_timetable"
+    trial.cluster.api.request("PATCH", path, json={"is_paused": False})
+    trial.on_heal(lambda: trial.cluster.api.request("PATCH", path, json={"is_paused": True}))
+
+
+def a_deadline(trial: Trial) -> None:
+    """Runs that take longer than they should."""
+    trial.trigger(2, ["journal_deadline"])
+
+
+def a_trigger(trial: Trial) -> None:
+    """Tasks that wait for a trigger of their author's."""
+    trial.trigger(4, ["journal_deferred"])
+
+
+def a_worker_that_is_told_to_stop(trial: Trial) -> None:
+    """A worker that hands over the triggers that it runs."""
+    trial.trigger(4, ["journal_deferred"])
+    trial.await_row("SELECT 1 FROM task_instance WHERE state = 'deferred'", "a deferred task")
+    process = trial.cluster["worker1"].process.process
+    assert process is not None
+    process.terminate()
+
+
 def a_cleared_task(trial: Trial) -> None:
     """A task that is cleared while it runs."""
     load = trial.trigger(4, ["journal_long"])
@@ -145,6 +172,7 @@ PROVOCATIONS: Mapping[str, Provocation] = {
     "asset_run_creator.": an_asset_event,
     "dag_sync.tell_of_folder": a_folder_too_large,
     "dag_sync.": a_new_dag_file,
+    "deadline_watcher.": a_deadline,
     "dispatch_recorder.": lost_messages,
     "dispatcher.": work,
     "redeliverer.": lost_messages,
@@ -153,6 +181,9 @@ PROVOCATIONS: Mapping[str, Provocation] = {
     "run_advancer.": work,
     "run_callbacks.": a_callback,
     "run_creator.": a_schedule,
+    "timetable_asker.": a_timetable,
+    "triggerer.hand_over.": a_worker_that_is_told_to_stop,
+    "triggerer.": a_trigger,
     "wait_ender.step": a_cleared_task_of_a_dead_worker,
     "wait_ender.end_waits": work,
     "claimer.give_up": a_drain_in_the_middle_of_a_claim,

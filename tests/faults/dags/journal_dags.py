@@ -5,15 +5,19 @@
 What goes into the journal was printed before, so that the log of a try can be compared with it.
 """
 
+import asyncio
 import os
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from airflow import DAG
 from airflow.decorators import task
-from airflow.models import Variable
+from airflow.models import BaseOperator, Variable
 from airflow.operators.bash import BashOperator
-from airflow.sdk import Asset
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Asset, AsyncCallback, DeadlineAlert, DeadlineReference
+from airflow.timetables.base import DagRunInfo, Timetable
+from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 IDENTITY = ("DAG_ID", "DAG_RUN_ID", "TASK_ID", "MAP_INDEX", "TRY_NUMBER", "CLAIM_TOKEN")
 TICK_SECONDS = 0.1
@@ -55,6 +59,38 @@ def live(ticks: int) -> None:
         time.sleep(TICK_SECONDS)
         note("tick")
     note("end")
+
+
+async def told_of_deadline(context) -> None:
+    """What a deadline calls: it has been told, and that is all."""
+
+
+class EverySecond(Timetable):
+    """A timetable of an author's own, which is asked for each run in a child process."""
+
+    def next_dagrun_info(self, *, last_automated_data_interval, restriction):
+        return DagRunInfo.exact(datetime.now(UTC) + timedelta(seconds=1))
+
+
+class Soon(BaseTrigger):
+    """A trigger of an author's own, which a worker runs in a child process."""
+
+    def serialize(self):
+        return f"{__name__}.Soon", {}
+
+    async def run(self):
+        await asyncio.sleep(2)
+        yield TriggerEvent("soon")
+
+
+class Deferred(BaseOperator):
+    """Waits without a process, and writes in the journal when it goes on."""
+
+    def execute(self, context):
+        self.defer(trigger=Soon(), method_name="go_on")
+
+    def go_on(self, context, event):
+        live(0)
 
 
 MANY = {"max_active_runs": 2_000, "max_active_tasks": 500, "schedule": None, "start_date": datetime(2024, 1, 1)}
@@ -131,6 +167,30 @@ with DAG("journal_asset", default_args=PATIENT, **{**MANY, "schedule": [CHANGED]
 
 with DAG("journal_failing", max_consecutive_failed_dag_runs=1, **MANY):
     BashOperator(task_id="fails", bash_command=script(0) + "exit 1")
+
+with DAG(
+    "journal_deadline",
+    deadline=DeadlineAlert(
+        DeadlineReference.DAGRUN_QUEUED_AT, timedelta(seconds=1), AsyncCallback(told_of_deadline), name="soon"
+    ),
+    default_args=PATIENT,
+    **MANY,
+):
+    BashOperator(task_id="late", bash_command=script(20))
+
+with DAG(
+    "journal_timetable",
+    is_paused_upon_creation=True,
+    default_args=PATIENT,
+    **{**MANY, "schedule": EverySecond(), "catchup": False},
+):
+    BashOperator(task_id="tick", bash_command=script(0))
+
+with DAG("journal_deferred", default_args=PATIENT, **MANY):
+    Deferred(task_id="waits")
+
+with DAG("journal_person", default_args=PATIENT, **MANY):
+    ApprovalOperator(task_id="asks", subject="Go on?") >> BashOperator(task_id="goes_on", bash_command=script(0))
 
 with DAG("journal_asking", default_args=PATIENT, **MANY):
 

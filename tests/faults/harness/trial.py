@@ -108,6 +108,10 @@ class Trial:
         """Return when so many tries of this trial have begun."""
         eventually(lambda: len(self._lines(Word.BEGIN)) >= begun, f"{begun} tries to begin", seconds)
 
+    def await_row(self, query: str, what: str, seconds: float = SETTLE_SECONDS) -> None:
+        """Return when the ledger answers a query with a row."""
+        eventually(lambda: self.cluster.ledger.rows(query), what, seconds)
+
     def await_end(self) -> set[str]:
         """Return the runs of the load, when all of them have ended."""
         self.await_answers(self.settle_seconds)

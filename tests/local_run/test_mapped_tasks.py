@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flowd import DAG, BashOperator, task
+from flowd import DAG, BashOperator, task, task_group
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.exceptions import AirflowException, AirflowSkipException
 from flowd.sdk.lazy_sequence import LazySequence
@@ -211,3 +211,46 @@ def test_default_args_retries_and_callbacks_hold_for_every_instance() -> None:
     assert dag.test().state == "success"
     assert values("t") == [(1, "default"), (2, "default")]
     assert sorted(tries) == [(0, 1), (1, 1), (1, 2)]
+
+
+def test_a_mapped_group_gives_each_item_its_own_line_of_tasks() -> None:
+    @task_group
+    def line(x: int, by: int) -> Any:
+        doubled = double(x)
+
+        @task
+        def flaky(value: int) -> int:
+            if value == 4:
+                raise AirflowException("four")
+            return value + by
+
+        added = flaky(doubled)
+        keep(added)
+        return added
+
+    with DAG("d", start_date=DATE) as dag:
+        results = line.partial(by=100).expand(x=make([1, 2, 3]))
+        keep.override(task_id="all", trigger_rule="all_done")(results)
+
+    found = states(dag.test())
+
+    assert [found["line.flaky", index] for index in range(3)] == ["success", "failed", "success"]
+    assert [found["line.keep", index] for index in range(3)] == ["success", "upstream_failed", "success"]
+    assert (values("line.keep"), values("all")) == ([102, 106], [[102, 106]])
+
+
+def test_a_mapped_group_expands_over_literals_over_dicts_and_over_nothing() -> None:
+    @task_group
+    def group(x: Any, y: Any = 0) -> None:
+        keep.override(task_id="first")(x) >> keep.override(task_id="second")(y)
+
+    with DAG("d", start_date=DATE) as dag:
+        group.override(group_id="crossed").expand(x=[1, 2], y=["a", "b"])
+        group.override(group_id="kwargs").expand_kwargs([{"x": 1, "y": 2}, {"x": 3, "y": 4}])
+        group.override(group_id="empty").expand(x=make([]))
+
+    found = states(dag.test())
+
+    assert (values("crossed.first"), values("crossed.second")) == ([1, 1, 2, 2], ["a", "b", "a", "b"])
+    assert (values("kwargs.first"), values("kwargs.second")) == ([1, 3], [2, 4])
+    assert (found["empty.first", -1], found["empty.second", -1]) == ("skipped", "skipped")

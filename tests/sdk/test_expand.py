@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from flowd import DAG, BashOperator, PythonOperator, task
+from flowd import DAG, BashOperator, PythonOperator, task, task_group
 from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import TaskId
 from flowd.domain.map_length import ChainedLength, CrossedLength, Expansion, LiteralLength, ResultLength, ZippedLength
@@ -130,6 +130,51 @@ def test_what_cannot_be_mapped_is_refused_where_it_is_written(write: Any, messag
         with pytest.raises(InvalidDag, match=message):
             write()
             serialize(dag, "d.py")
+
+
+@task_group
+def group(x: Any) -> None:
+    use(x)
+
+
+@task_group
+def outer(x: Any) -> None:
+    use(x)
+    group.expand(x=[1])
+
+
+@task_group
+def mapping(x: Any) -> None:
+    use.expand(x=[x])
+
+
+def test_the_tasks_of_a_mapped_group_have_its_length_and_its_first_ones_wait_for_what_it_is_over() -> None:
+    @task_group
+    def line(x: Any) -> None:
+        use.override(task_id="last")(use.override(task_id="first")(x))
+
+    with DAG("d") as dag:
+        line.expand(x=make())
+
+    found = specs(dag)
+
+    assert found["line.first"].expansion == found["line.last"].expansion == Expansion(length=OF_MAKE, group="line")
+    assert (found["line.first"].upstream, found["line.last"].upstream) == (("make",), ("line.first",))
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda: group.expand(), r"@task_group 'group': expand\(\) was given nothing"),
+        (lambda: group.expand(y=[1]), "missing a required argument: 'x'"),
+        (lambda: group.partial(x=1).expand(x=[1]), r"argument 'x' is in partial\(\) and in expand\(\)"),
+        (lambda: outer.expand(x=[1]), "task group 'outer.group' is expanded within mapped task group 'outer'"),
+        (lambda: mapping.expand(x=[1]), "task 'mapping.use' is expanded within mapped task group 'mapping'"),
+    ],
+)
+def test_what_cannot_be_a_mapped_group_is_refused(write: Any, message: str) -> None:
+    with DAG("d"), pytest.raises(InvalidDag, match=message):
+        write()
 
 
 def test_a_python_operator_is_mapped_over_its_arguments() -> None:

@@ -7,7 +7,7 @@ import pytest
 from flowd.actions.clear_tasks import ClearSelection, clear_run, clear_tasks
 from flowd.domain.ids import TaskId
 from flowd.domain.map_length import Expansion, LiteralLength, ResultLength
-from flowd.domain.task_spec import TaskSpec
+from flowd.domain.task_spec import TaskRole, TaskSpec
 from flowd.domain.trigger_rules import TriggerRule
 from flowd.domain.work import NoWork
 from tests.support.ledger_site import LedgerSite
@@ -162,3 +162,116 @@ async def test_a_task_of_many_batches_of_instances_runs_whole(site: LedgerSite) 
     states = await site.states(run)
     assert len(states) == 1201
     assert set(states.values()) == {"success"}
+
+
+def grouped(task_id: str, length: Any, **fields: Any) -> TaskSpec:
+    """A task of the mapped group g."""
+    return a_task(task_id, expansion=Expansion(length=length, group="g"), **fields)
+
+
+OF_A = ResultLength(TaskId("a"))
+
+
+async def test_in_a_mapped_group_each_map_index_goes_on_by_itself(site: LedgerSite) -> None:
+    run = await site.begin(
+        a_dag(
+            a_task("a"),
+            grouped("g.x", OF_A, after=["a"]),
+            grouped("g.y", OF_A, after=["g.x"]),
+            a_task("end", after=["g.y"], trigger_rule=R.ALL_DONE),
+        )
+    )
+
+    await site.work(returning={"a": [1, 2, 3]}, failing={"g.x[1]"})
+
+    expected = {"a": "success", "end": "success"} | named("g.x", 3) | named("g.y", 3)
+    assert await site.states(run) == expected | {"g.x[1]": "failed", "g.y[1]": "upstream_failed"}
+    assert (await site.run(run.key)).unfinished == 0
+
+
+@pytest.mark.parametrize(("value", "expected"), [([], "skipped"), (None, "upstream_failed")])
+async def test_a_mapped_group_over_nothing_stays_as_it_is(site: LedgerSite, value: Any, expected: str) -> None:
+    run = await site.begin(a_dag(a_task("a"), grouped("g.x", OF_A, after=["a"]), grouped("g.y", OF_A, after=["g.x"])))
+
+    await site.work(returning={"a": value})
+
+    assert await site.states(run) == {"a": "success", "g.x": expected, "g.y": expected}
+
+
+async def test_a_mapped_group_that_is_not_to_run_expands_where_the_file_says_to_how_many(site: LedgerSite) -> None:
+    two = LiteralLength(2)
+    run = await site.begin(
+        a_dag(
+            a_task("a"),
+            grouped("g.x", two, after=["a"]),
+            grouped("g.y", two, after=["g.x"]),
+            a_task("end", after=["g.y"]),
+        )
+    )
+
+    await site.work(failing={"a"})
+
+    failed = named("g.x", 2, "upstream_failed") | named("g.y", 2, "upstream_failed")
+    assert await site.states(run) == {"a": "failed", "end": "upstream_failed"} | failed
+
+
+async def test_a_task_of_a_mapped_group_that_waits_for_one_outside_has_it_for_every_map_index(
+    site: LedgerSite,
+) -> None:
+    two = LiteralLength(2)
+    run = await site.begin(
+        a_dag(a_task("b"), times("m", 2), grouped("g.x", two), grouped("g.y", two, after=["g.x", "b", "m"]))
+    )
+
+    await site.work(failing={"m[0]"})
+
+    expected = {"b": "success", "m[0]": "failed", "m[1]": "success"} | named("g.x", 2)
+    assert await site.states(run) == expected | named("g.y", 2, "upstream_failed")
+
+
+async def test_one_map_index_of_a_mapped_group_runs_again_with_what_is_behind_it(site: LedgerSite) -> None:
+    two = LiteralLength(2)
+    run = await site.begin(a_dag(grouped("g.x", two), grouped("g.y", two, after=["g.x"]), a_task("end", after=["g.y"])))
+    await site.work(failing={"g.x[1]"})
+
+    await clear_run(site.backends, run.dag_id, run.run_id, only_failed=True)
+    order = await site.work()
+
+    assert order == ["g.x[1]", "g.y[1]", "end"]
+    assert await site.run_state(run) == "success"
+
+
+async def test_a_branch_in_a_mapped_group_decides_for_its_own_map_index(site: LedgerSite) -> None:
+    two = LiteralLength(2)
+    run = await site.begin(a_dag(grouped("g.branch", two), grouped("g.left", two, after=["g.branch"])))
+
+    await site.work(branches={"g.branch[0]": ["g.left"]})
+
+    assert await site.states(run) == named("g.branch", 2) | {"g.left[0]": "skipped", "g.left[1]": "success"}
+
+
+@pytest.mark.parametrize("failing", ["g.setup[0]", "g.work[1]"])
+async def test_setups_and_teardowns_in_a_mapped_group_count_for_their_own_map_index(
+    site: LedgerSite, failing: str
+) -> None:
+    two = LiteralLength(2)
+    run = await site.begin(
+        a_dag(
+            grouped("g.setup", two, role=TaskRole.SETUP),
+            grouped("g.work", two, after=["g.setup"]),
+            grouped(
+                "g.down",
+                two,
+                after=["g.setup", "g.work"],
+                role=TaskRole.TEARDOWN,
+                trigger_rule=R.ALL_DONE_SETUP_SUCCESS,
+            ),
+        )
+    )
+
+    await site.work(failing={failing})
+
+    states = await site.states(run)
+    if failing == "g.setup[0]":
+        assert (states["g.work[0]"], states["g.down[0]"]) == ("upstream_failed", "upstream_failed")
+    assert (states["g.setup[1]"], states["g.down[1]"]) == ("success", "success")

@@ -93,7 +93,10 @@ async def _expand_group(
             spreads[task_id] = found
     size = max((one.size for one in spreads.values()), default=0)
     for task_id in progress.graph.mapped_groups[group]:
-        instance = progress.members.pop(task_id)[0].instance
+        row = progress.members.pop(task_id)[0]
+        instance = row.instance
+        if progress.place((task_id, UNMAPPED)) is None:
+            progress.know(row)
         spreading = spreads.get(task_id)
         if spreading is not None and not spreading.size:
             progress.events[task_id, UNMAPPED] = spreading.events[UNMAPPED]

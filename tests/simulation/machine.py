@@ -12,6 +12,7 @@ from flowd.child.keeper_client import Keeper, OnRequest
 from flowd.child.launch import Ended, EndedBy, Launch
 from flowd.child.running_tree import RunningTree
 from tests.simulation.virtual_loop import NOBODY, Process, VirtualLoop
+from tests.simulation.waits import WAITING, a_wait
 from tests.support.checker.evidence import JournalLine, TaskKey, Word
 
 LONGEST_TASK_SECONDS = 12.0
@@ -28,6 +29,7 @@ class Tasks:
     chance: Random
     journal: list[JournalLine] = field(default_factory=list)
     failures: float = 0.25
+    waits: float = WAITING
     pids: Any = field(default_factory=lambda: count(1000))
 
     def write(self, word: Word, launch: Launch, pid: int) -> None:
@@ -87,6 +89,9 @@ class TaskProcess:
         if self.is_over:
             return
         self._tasks.write(Word.END, self.launch, self.pid)
+        if self._tasks.waits and self._tasks.chance.random() < self._tasks.waits:
+            self._end(Ended(by=EndedBy.EXIT, exit_code=0, result=a_wait(self._tasks.chance, self._tasks.loop.now)))
+            return
         is_failing = self._tasks.chance.random() < self._tasks.failures
         code = self._tasks.chance.choice([1, 1, 1, 99]) if is_failing else 0
         self._end(Ended(by=EndedBy.EXIT, exit_code=code))

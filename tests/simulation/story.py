@@ -12,6 +12,7 @@ from random import Random
 from flowd.db.ledger import dispatch
 from flowd.domain.states import RunState
 from tests.simulation.cluster import Cluster
+from tests.simulation.waits import WAITING
 from tests.support.checker.violation import Violation
 from tests.support.random_dags import a_random_dag
 
@@ -58,14 +59,15 @@ def a_cluster(seed: int, migrated_file: Path, *, schedulers: int = 2, workers: i
             yield cluster
 
 
-def tell(seed: int, migrated_file: Path, *, events: int = EVENTS) -> Ending:
-    """Tell the story of a seed to its end.
+def tell(seed: int, migrated_file: Path, *, events: int = EVENTS, waits: float = WAITING) -> Ending:
+    """Tell the story of a seed to its end; `waits` is the share of tasks' processes that end because they wait.
 
     The broker of every second one keeps all that it has confirmed. There nobody may need to be rung twice for a message
     that arrived, so that the Redeliverer's patience is endless: whatever leans on it never ends.
     """
     is_calm = seed % 2 == 0
     with a_cluster(seed, migrated_file) as cluster, _ringing_once(is_calm):
+        cluster.tasks.waits = waits
         befalls = Befalls(cluster, is_calm=is_calm)
         for _ in range(events):
             befalls.next()

@@ -25,6 +25,7 @@ from tests.simulation import inline_sqlite
 from tests.simulation.database import DatabaseServer, LinkedDriver
 from tests.simulation.machine import Machine, SimulatedKeeper, SimulatedKeeperHost
 from tests.simulation.virtual_loop import PROCESS, Process, VirtualLoop
+from tests.simulation.waits import making
 
 EPOCH_US = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1e6)
 
@@ -103,6 +104,7 @@ def substituted(
         (claimer, "secrets", dice),
         (trigger_run, "secrets", dice),
         (worker, "KeeperHost", keeper_host),
+        (worker, "TriggerProcess", making(chance)),
         *((module, "kill_marked", kill_marked) for module in (attempt, succession)),
         (scheduler, "Pruner", Idle),
     ]

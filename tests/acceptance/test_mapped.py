@@ -24,3 +24,22 @@ def test_a_mapped_task_runs_over_literals_and_over_what_another_returned(make_no
     assert (third["map_index"], third["state"], third["try_number"]) == (2, "success", 1)
     listed = node.get(f"{RUNS}/{run}/taskInstances/add/listMapped")
     assert ([one["map_index"] for one in listed["task_instances"]], listed["total_entries"]) == ([0, 1, 2, 3], 4)
+
+
+def test_one_map_index_is_cleared_and_one_is_marked(make_node: MakeNode) -> None:
+    node = make_node("alone")
+    run = node.trigger("mapped")
+    eventually(lambda: node.run_state("mapped", run) == "success", "the run to succeed")
+
+    body = {"dry_run": False, "task_ids": [["add", 1]], "dag_run_id": run, "only_failed": False}
+    cleared = node.post("/api/v2/dags/mapped/clearTaskInstances", body)
+    assert [(one["task_id"], one["map_index"]) for one in cleared["task_instances"]] == [("add", 1)]
+
+    def tries() -> list[int]:
+        listed = node.get(f"{RUNS}/{run}/taskInstances/add/listMapped")["task_instances"]
+        return [one["try_number"] for one in listed if one["state"] == "success"]
+
+    eventually(lambda: tries() == [1, 2, 1, 1], "the one instance to run again, and no other")
+    marked = node.request("PATCH", f"{RUNS}/{run}/taskInstances/add/3", json={"new_state": "failed"})
+    assert marked.status_code == 200
+    assert _states(node, run)["add", 3] == "failed"

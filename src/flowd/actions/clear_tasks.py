@@ -1,7 +1,7 @@
 """clear_tasks and clear_run: task instances are to run again."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from flowd.actions.backends import Backends
@@ -30,13 +30,15 @@ UNDER_WAY = frozenset(TaskState) - FINISHED - UNDECIDED
 class ClearSelection:
     """Which instances of a DAG to clear. `run_id` None is every run whose logical date lies in the dates given.
 
-    `include_past` and `include_future` add the same tasks of all earlier or later runs. `only_failed` keeps failed and
-    upstream_failed instances, `only_running` running ones. `reset_dag_runs` lets finished runs go on by themselves.
+    `map_indexes` keeps, of a task that it names, only those instances. `include_past` and `include_future` add the same
+    tasks of all earlier or later runs. `only_failed` keeps failed and upstream_failed instances, `only_running` running
+    ones. `reset_dag_runs` lets finished runs go on by themselves.
     """
 
     dag_id: DagId
     run_id: RunId | None = None
     task_ids: Sequence[TaskId] | None = None
+    map_indexes: Mapping[TaskId, Collection[int]] = field(default_factory=dict)
     start_date: datetime | None = None
     end_date: datetime | None = None
     include_upstream: bool = False
@@ -150,6 +152,7 @@ def _retries(graph: Graph, task_id: TaskId) -> int:
 def _choose(graph: Graph, selection: ClearSelection, instances: Sequence[TaskInstance]) -> list[TaskInstance]:
     wanted = _tasks(graph, selection)
     chosen = [one for one in instances if one.task_id in wanted and one.state not in UNDECIDED]
+    chosen = [one for one in chosen if one.map_index in selection.map_indexes.get(one.task_id, (one.map_index,))]
     if selection.only_failed:
         chosen = [one for one in chosen if one.state in FAILED]
     if selection.only_running:

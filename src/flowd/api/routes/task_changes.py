@@ -1,6 +1,7 @@
 """Changing task instances: letting them run again, and saying how they ended."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter
@@ -34,7 +35,8 @@ async def clear_task_instances(
     selection = ClearSelection(
         dag_id=DagId(dag_id),
         run_id=RunId(body.dag_run_id) if body.dag_run_id is not None else None,
-        task_ids=None if body.task_ids is None else [TaskId(_task_id(one)) for one in body.task_ids],
+        task_ids=None if body.task_ids is None else [_task_of(one)[0] for one in body.task_ids],
+        map_indexes=_map_indexes(body.task_ids or ()),
         start_date=body.start_date,
         end_date=body.end_date,
         include_upstream=body.include_upstream,
@@ -100,11 +102,24 @@ async def patch_mapped_dry_run(
     return await patch_task_instance_dry_run(context, dag_id, dag_run_id, task_id, body, map_index)
 
 
-def _task_id(named: str | list[Any]) -> str:
-    """A task id, or a pair of one and a map index: mapped instances are cleared together."""
+def _map_indexes(named: Iterable[str | list[Any]]) -> dict[TaskId, set[int]]:
+    """Return the map indexes that are named of each task, of which not the whole is named too."""
+    found: dict[TaskId, set[int]] = defaultdict(set)
+    tasks = [_task_of(one) for one in named]
+    whole = {task_id for task_id, map_index in tasks if map_index is None}
+    for task_id, map_index in tasks:
+        if map_index is not None and task_id not in whole:
+            found[task_id].add(map_index)
+    return dict(found)
+
+
+def _task_of(named: str | list[Any]) -> tuple[TaskId, int | None]:
+    """Return a task, or one map index of it where it is named by a pair."""
     match named:
-        case str() | [str(), int()]:
-            return named if isinstance(named, str) else named[0]
+        case str():
+            return TaskId(named), None
+        case [str(task_id), int(map_index)]:
+            return TaskId(task_id), map_index
         case _:
             raise InvalidInput(f"task_ids holds {named!r}; wanted a task id, or a pair of a task id and a map index")
 

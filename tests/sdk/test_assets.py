@@ -1,6 +1,7 @@
 """Assets as authors write them: conditions, outlets, and the events of a task."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -8,10 +9,11 @@ from flowd.domain.assets import AliasSpec, AllOf, AnyOf, AssetSpec
 from flowd.domain.timetable import CronTriggerTimetable, NullTimetable
 from flowd.domain.work import NoWork
 from flowd.operators.empty import EmptyOperator
-from flowd.sdk.asset_events import OutletEvents
+from flowd.sdk.asset_events import InletEvents, OutletEvents
 from flowd.sdk.assets import Asset, AssetAlias, AssetAny, AssetOrTimeSchedule, Dataset, Metadata, Model
 from flowd.sdk.dag import DAG
 from flowd.sdk.serialize import serialize
+from flowd.sdk.supervisor import supervised_by
 
 START = datetime(2026, 1, 1)
 A, B, C = Asset("a"), Asset("b", "s3://b"), Dataset("s3://c")
@@ -85,3 +87,23 @@ def test_assets_are_the_same_by_name_and_uri() -> None:
     assert {Asset("s3://c"), C, Asset.ref(uri="s3://c")} == {C}
     assert Model("m").group == "model"
     assert (A.spec().uri, B.normalized_uri) == ("a", "s3://b")
+
+
+def test_the_events_of_an_inlet_are_found_by_name_or_uri() -> None:
+    class Told:
+        def request(self, op: str, **fields: Any) -> dict[str, Any]:
+            event = {
+                "name": fields["name"], "uri": "u", "group": "asset", "extra": {},
+                "timestamp": "2026-01-01T00:00:00+00:00",
+                "source_dag_id": "d", "source_task_id": "t", "source_run_id": "r", "source_map_index": -1,
+            }  # fmt: skip
+            return {"events": [event]}
+
+    events = InletEvents([Asset("a", "s3://a"), AssetAlias("b")])
+
+    with supervised_by(Told()):
+        assert events.for_asset(uri="s3://a")[0].asset.name == "a"
+        assert events.for_asset(name="a") is events[Asset("a", "s3://a")]
+        assert events.for_asset_alias(name="b")[0].source_task_id == "t"
+        with pytest.raises(KeyError, match="no inlet of this task is an asset with name 'x' and uri None"):
+            events.for_asset(name="x")

@@ -1,6 +1,7 @@
 """The table's third part: operators beside the commonest, and what flowd has of providers that are not installed."""
 
 _PYTHON_ELSEWHERE = {
+    "is_venv_installed": "flowd.operators.virtualenv:is_venv_installed",
     "BranchExternalPythonOperator": "flowd.operators.guest_python:BranchExternalPythonOperator",
     "BranchPythonVirtualenvOperator": "flowd.operators.virtualenv:BranchPythonVirtualenvOperator",
     "ExternalPythonOperator": "flowd.operators.guest_python:ExternalPythonOperator",

@@ -114,3 +114,8 @@ def _index_url(connection: Connection) -> str:
     login = connection.login or ""
     user = f"{login}:{connection.password or ''}@" if login else ""
     return f"{scheme or 'https'}://{user}{rest}"
+
+
+def is_venv_installed() -> bool:
+    """Return True: virtual environments are made by Python itself."""
+    return True

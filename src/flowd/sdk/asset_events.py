@@ -123,6 +123,17 @@ class InletEvents(Mapping[Any, list[AssetEvent]]):
     def __len__(self) -> int:
         return len(self._inlets)
 
+    def for_asset(self, *, name: str | None = None, uri: str | None = None) -> list[AssetEvent]:
+        """Return the events of the inlet of this name and URI, or of the one that is given."""
+        for one in self._inlets:
+            if isinstance(one, Asset) and name in (None, one.name) and uri in (None, one.uri):
+                return self[one]
+        raise KeyError(f"no inlet of this task is an asset with name {name!r} and uri {uri!r}; None stands for any")
+
+    def for_asset_alias(self, *, name: str) -> list[AssetEvent]:
+        """Return the events of the inlet that is the alias of this name."""
+        return self[AssetAlias(name)]
+
     def _inlet(self, key: Any) -> Asset | AssetAlias:
         for one in self._inlets:
             if key == one or (isinstance(key, str) and key in (one.name, getattr(one, "uri", None))):

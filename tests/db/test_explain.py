@@ -6,9 +6,9 @@ from typing import Any
 
 from flowd.actions.clear_tasks import clear_run
 from flowd.clock import SystemClock
-from flowd.db import schedules
+from flowd.db import schedules, triggers
 from flowd.db.dialect import Kind
-from flowd.db.ledger import advance, claims, dispatch, lease, read
+from flowd.db.ledger import advance, claims, deadlines, dispatch, lease, read
 from flowd.db.ledger.claims import Bid
 from flowd.db.tables import WHOLE, dag, dag_run, task_instance
 from flowd.domain.ids import UNMAPPED
@@ -200,6 +200,14 @@ async def test_no_hot_statement_reads_history(site: LedgerSite) -> None:
         ),
         "confirmed messages": lambda: in_transaction(site, lambda tx: dispatch.mark_dispatched(tx, queued)),
         "expired leases": rescuer.step,
+        "triggers to run": lambda: in_transaction(
+            site, triggers.is_any_open, lambda tx: triggers.hold(tx, "worker1", LEASE, limit=10)
+        ),
+        "deadlines": lambda: in_transaction(
+            site,
+            deadlines.next_moment,
+            lambda tx: deadlines.late_runs(tx, datetime.now(UTC), limit=10),
+        ),
         "what a worker of this name held": lambda: in_transaction(site, lambda tx: lease.held_by(tx, "worker1")),
         "a restart": lambda: clear_run(site.backends, run.dag_id, run.run_id),
         "restarts that may begin": site.wait_ender.step,

@@ -52,22 +52,22 @@ async def hold(tx: Transaction, worker: str, lease: timedelta, *, limit: int) ->
     Their leases last from now on. Triggers of instances that wait for them no longer are closed.
     """
     now = to_db(await tx.now())
-    rows = (
+    found = (
         (
             await tx.execute(
-                "SELECT r.instance, r.token, r.classpath, r.kwargs, r.file, r.is_in_bundle, d.bundle,"
-                " t.state = 'deferred' AND t.try_number = r.try_number AND t.leg = r.leg AS is_awaited"
-                " FROM deferral r JOIN task_instance t ON t.id = r.instance JOIN dag_run d ON d.id = t.run"
-                " WHERE r.is_open AND (r.triggerer IS NULL OR r.triggerer = :worker OR r.lease_until < :now)"
-                " ORDER BY CASE WHEN r.triggerer = :worker THEN 0 ELSE 1 END, r.instance LIMIT :limit",
+                "SELECT instance, token, try_number, leg, classpath, kwargs, file, is_in_bundle FROM deferral"
+                " WHERE is_open AND (triggerer IS NULL OR triggerer = :worker OR lease_until < :now)"
+                " ORDER BY CASE WHEN triggerer = :worker THEN 0 ELSE 1 END, instance LIMIT :limit",
                 {"worker": worker, "now": now, "limit": limit},
             )
         )
         .mappings()
         .all()
     )
-    await _close(tx, {row["instance"]: row["token"] for row in rows if not row["is_awaited"]})
-    awaited = [row for row in rows if row["is_awaited"]]
+    waiting = await _waiting(tx, [row["instance"] for row in found])
+    bundles = {row["token"]: waiting.get((row["instance"], row["try_number"], row["leg"])) for row in found}
+    await _close(tx, {row["instance"]: row["token"] for row in found if bundles[row["token"]] is None})
+    awaited = [row for row in found if bundles[row["token"]] is not None]
     if not awaited:
         return []
     claims = [
@@ -106,7 +106,7 @@ async def hold(tx: Transaction, worker: str, lease: timedelta, *, limit: int) ->
                 file=row["file"],
                 is_in_bundle=bool(row["is_in_bundle"]),
             ),
-            bundle=BundleHash(row["bundle"]) if row["is_in_bundle"] else None,
+            bundle=bundles[row["token"]] if row["is_in_bundle"] else None,
         )
         for row in awaited
         if row["token"] in taken
@@ -164,6 +164,19 @@ def _resumed(otherwise: Resume, news: News) -> Resume:
         ends_as=news.ends_as,
         xcoms=news.xcoms,
     )
+
+
+async def _waiting(tx: Transaction, instances: list[int]) -> dict[tuple[int, int, int], BundleHash]:
+    """Return the bundles of those that wait for a trigger, by instance, try and leg.
+
+    Asked by their keys and apart from the triggers: as one statement some databases begin with all of history.
+    """
+    rows = await tx.execute(
+        "SELECT t.id, t.try_number, t.leg, d.bundle FROM task_instance t JOIN dag_run d ON d.id = t.run"
+        f" WHERE t.id IN {tx.dialect.keys()} AND t.state = 'deferred'",
+        {"keys": json.dumps(instances)},
+    )
+    return {(key, try_number, leg): BundleHash(bundle) for key, try_number, leg, bundle in rows}
 
 
 async def _close(tx: Transaction, tokens: Mapping[int, str]) -> None:

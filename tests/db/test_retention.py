@@ -19,6 +19,8 @@ from flowd.db.tables import (
     dag,
     dag_run,
     dag_version,
+    deferral,
+    hitl_detail,
     metadata,
     rendered,
     run_transition,
@@ -29,7 +31,9 @@ from flowd.db.tables import (
 from tests.support.ledger_fixtures import OpenSite
 
 DAY = timedelta(days=1)
-UNDER_A_RUN = (task_instance, run_transition, task_transition, attempt, rendered, xcom, asset_event_run)
+UNDER_A_RUN = (
+    task_instance, run_transition, task_transition, attempt, rendered, xcom, asset_event_run, deferral, hitl_detail,
+)  # fmt: skip
 
 
 class History:
@@ -86,6 +90,10 @@ class History:
             await tx.execute(insert(attempt).values(**tried))
             await tx.execute(insert(rendered).values(instance=id_, try_number=1, fields="{}"))
             await tx.execute(insert(xcom).values(instance=id_, name="n", value="1", at=0))
+            waits = {"try_number": 1, "leg": 0, "token": f"t{id_}", "resume": "{}"}
+            await tx.execute(insert(deferral).values(instance=id_, **waits))
+            asked = {"try_number": 1, "subject": "s", "request": "{}", "created_at": 0}
+            await tx.execute(insert(hitl_detail).values(instance=id_, **asked))
             await tx.execute(insert(asset_event_run).values(run=id_, event=1))
 
     async def column(self, column: Any) -> set[Any]:

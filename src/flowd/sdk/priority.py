@@ -1,5 +1,7 @@
 """Effective priority: a task's weight by its weight rule, as Airflow computes it."""
 
+from collections.abc import Collection, Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from flowd.domain.errors import InvalidDag
@@ -16,9 +18,36 @@ def weight_rule_of(task: BaseOperator) -> str:
     return str(name)
 
 
-def effective_priority(task: BaseOperator) -> int:
-    """Return the task's own weight, and with rule downstream or upstream also that of every task on that side."""
-    rule = weight_rule_of(task)
-    if rule == "absolute":
-        return task.priority_weight
-    return task.priority_weight + sum(t.priority_weight for t in task.get_flat_relatives(upstream=rule == "upstream"))
+def effective_priorities(tasks: Collection[BaseOperator]) -> dict[str, int]:
+    """Return, by id, each task's own weight, and with rule downstream or upstream also that of every task on that side.
+
+    `tasks` are all those of a DAG. Where they form a circle, each has its own weight alone: such a DAG is refused.
+    """
+    rules = {task.task_id: weight_rule_of(task) for task in tasks}
+    own = {task.task_id: task.priority_weight for task in tasks}
+    found = dict(own)
+    for rule in {"downstream", "upstream"} & set(rules.values()):
+        neighbours = {task.task_id: task.get_direct_relative_ids(upstream=rule == "upstream") for task in tasks}
+        try:
+            found |= {one: weight for one, weight in _with_those_beyond(own, neighbours) if rules[one] == rule}
+        except CycleError:
+            return own
+    return found
+
+
+def _with_those_beyond(own: Mapping[str, int], neighbours: Mapping[str, Iterable[str]]) -> Iterable[tuple[str, int]]:
+    """Yield each task with its weight and that of all that can be reached from it, each counted once.
+
+    Sets of tasks are bits of a whole number: so it takes one step an edge, however many tasks are behind it.
+    """
+    bits = {task_id: 1 << place for place, task_id in enumerate(own)}
+    bearers: dict[int, int] = {}
+    for task_id, weight in own.items():
+        bearers[weight] = bearers.get(weight, 0) | bits[task_id]
+    reached: dict[str, int] = {}
+    for task_id in TopologicalSorter(neighbours).static_order():
+        beyond = 0
+        for neighbour in neighbours[task_id]:
+            beyond |= reached[neighbour] | bits[neighbour]
+        reached[task_id] = beyond
+        yield task_id, own[task_id] + sum(weight * (beyond & some).bit_count() for weight, some in bearers.items())

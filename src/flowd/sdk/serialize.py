@@ -10,6 +10,7 @@ from flowd.domain.ids import DagId
 from flowd.sdk.dag import DAG
 from flowd.sdk.deadline import deadlines_of
 from flowd.sdk.plain_json import plain_json
+from flowd.sdk.priority import effective_priorities
 from flowd.sdk.serialize_task import spec_of_task
 from flowd.sdk.task_group import TaskGroup
 from flowd.sdk.unsupported import check_dag
@@ -33,12 +34,15 @@ def _spec(dag: DAG, file: str) -> DagSpec:
     for task in dag.tasks:
         task.link_outputs()
     check_dag(dag)
+    priorities = effective_priorities(dag.tasks)
     spec = DagSpec(
         dag_id=DagId(dag.dag_id),
         file=file,
         timetable=dag.timetable,
         assets=dag.asset_condition,
-        tasks=tuple(spec_of_task(dag.task_dict[task_id], file) for task_id in sorted(dag.task_dict)),
+        tasks=tuple(
+            spec_of_task(dag.task_dict[task_id], file, priorities[task_id]) for task_id in sorted(dag.task_dict)
+        ),
         start_date=_utc(dag.first_start_date),
         end_date=_utc(dag.end_date),
         catchup=bool(dag.catchup),

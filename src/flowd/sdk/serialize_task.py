@@ -14,12 +14,15 @@ from flowd.sdk.assets import BaseAsset
 from flowd.sdk.base_operator import BaseOperator, MappedOperator
 from flowd.sdk.callbacks import TASK_CALLBACKS
 from flowd.sdk.plain_json import plain_json
-from flowd.sdk.priority import effective_priority, weight_rule_of
+from flowd.sdk.priority import weight_rule_of
 from flowd.sdk.unsupported import check_task
 
 
-def spec_of_task(task: BaseOperator, file: str) -> TaskSpec:
-    """Return the spec of `task`; raise InvalidDag, naming the task, for a value that cannot be."""
+def spec_of_task(task: BaseOperator, file: str, priority: int) -> TaskSpec:
+    """Return the spec of `task` with its effective priority.
+
+    Raises InvalidDag, naming the task, for a value that cannot be.
+    """
     check_task(task)
     try:
         retry = RetryPolicy(
@@ -42,7 +45,7 @@ def spec_of_task(task: BaseOperator, file: str) -> TaskSpec:
         execution_timeout=task.execution_timeout,
         pool=task.pool,
         pool_slots=task.pool_slots,
-        priority=effective_priority(task),
+        priority=priority,
         queue=task.queue,
         depends_on_past=task.depends_on_past,
         waits_for_downstream=task.wait_for_downstream,

@@ -14,8 +14,8 @@ from flowd.db.secrets_store import Connections, Variables
 from flowd.queue.message import DEFAULT_LIMIT_BYTES, SigningKeys
 from flowd.roles.bundle_cache import BundleCache
 from flowd.roles.look_ups import Library
+from flowd.roles.scheduler.author_code import AuthorCode
 from flowd.roles.scheduler.dag_sync import DagSync
-from flowd.roles.scheduler.run_callbacks import CallbackDesk
 from flowd.roles.scheduler.scheduler import Scheduler, SchedulerPlan
 from flowd.roles.worker.attempt import Workbench
 from flowd.roles.worker.claimer import Claimer
@@ -78,8 +78,8 @@ async def schedule(site: Site) -> None:
             retention=None,
         )
         bundles = BundleCache(backends.metastore, site.folder / "bundles")
-        desk = CallbackDesk(library=_library(backends.metastore), bundles=bundles, environ={}, logs=site.folder)
-        await Scheduler(plan, backends, lambda changed: _NoFolder(), desk).run()
+        code = AuthorCode(library=_library(backends.metastore), bundles=bundles, environ={}, logs=site.folder)
+        await Scheduler(plan, backends, lambda changed: _NoFolder(), code).run()
 
 
 class WorkerNode:

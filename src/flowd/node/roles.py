@@ -13,11 +13,11 @@ from flowd.node.backends import Opened
 from flowd.roles.bundle_cache import BundleCache
 from flowd.roles.look_ups import Library, LookUps
 from flowd.roles.loop import Bell
+from flowd.roles.scheduler.author_code import AuthorCode
 from flowd.roles.scheduler.dag_folder import DagFolder
 from flowd.roles.scheduler.dag_parse_result import ParseBounds
 from flowd.roles.scheduler.dag_parser import DagParser
 from flowd.roles.scheduler.dag_sync import DagSync
-from flowd.roles.scheduler.run_callbacks import CallbackDesk
 from flowd.roles.scheduler.scheduler import Scheduler, SchedulerPlan
 from flowd.roles.worker.attempt import Workbench
 from flowd.roles.worker.reporter import Reporter
@@ -75,13 +75,13 @@ def make_scheduler(settings: Settings, backends: Backends, home: WorkerHome, env
         catchup_limit=settings.scheduler.catchup_limit,
         retention=settings.scheduler.retention,
     )
-    desk = CallbackDesk(
+    code = AuthorCode(
         library=_library(settings, backends),
         bundles=BundleCache(backends.metastore, home.folder / "callback-bundles"),
         environ=scrubbed(environ),
         logs=settings.logs.folder,
     )
-    return Scheduler(plan, backends, lambda changed: _dag_sync(settings, backends, environ, changed), desk)
+    return Scheduler(plan, backends, lambda changed: _dag_sync(settings, backends, environ, changed), code)
 
 
 def _make_log_folder(folder: Path) -> None:

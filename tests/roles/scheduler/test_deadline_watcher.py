@@ -13,8 +13,8 @@ from flowd.db.secrets_store import Connections, Variables
 from flowd.domain.deadline import DeadlineKind, DeadlineSpec
 from flowd.roles.bundle_cache import BundleCache
 from flowd.roles.look_ups import Library
+from flowd.roles.scheduler.author_code import AuthorCode
 from flowd.roles.scheduler.deadline_watcher import DeadlineWatcher
-from flowd.roles.scheduler.run_callbacks import CallbackDesk
 from flowd.security.vault import Vault
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import POLL, LedgerSite
@@ -71,13 +71,13 @@ def told(tmp_path: Path) -> Path:
 def watcher(site: LedgerSite, tmp_path: Path) -> DeadlineWatcher:
     vault, store = Vault([KEY]), site.metastore
     library = Library(metastore=store, variables=Variables(store, vault), connections=Connections(store, vault))
-    desk = CallbackDesk(
+    code = AuthorCode(
         library=library,
         bundles=BundleCache(store, tmp_path / "bundles"),
         environ={"PATH": os.environ["PATH"]},
         logs=tmp_path / "logs",
     )
-    return DeadlineWatcher(store, site.graphs, desk, POLL)
+    return DeadlineWatcher(store, site.graphs, code, POLL)
 
 
 async def begin(site: LedgerSite, told: Path) -> None:

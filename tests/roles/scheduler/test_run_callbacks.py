@@ -14,7 +14,8 @@ from flowd.domain.ids import BundleHash
 from flowd.roles.bundle_cache import BundleCache
 from flowd.roles.look_ups import Library
 from flowd.roles.loop import Bell
-from flowd.roles.scheduler.run_callbacks import MOST_TRIES, CallbackDesk, RunCallbacks
+from flowd.roles.scheduler.author_code import AuthorCode
+from flowd.roles.scheduler.run_callbacks import MOST_TRIES, RunCallbacks
 from flowd.security.vault import Vault
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import POLL, LedgerSite
@@ -49,13 +50,13 @@ def agent(site: LedgerSite, tmp_path: Path) -> RunCallbacks:
     vault = Vault([KEY])
     store = site.metastore
     library = Library(metastore=store, variables=Variables(store, vault), connections=Connections(store, vault))
-    desk = CallbackDesk(
+    code = AuthorCode(
         library=library,
         bundles=BundleCache(store, tmp_path / "bundles"),
         environ={"PATH": os.environ["PATH"]},
         logs=tmp_path / "logs",
     )
-    return RunCallbacks(store, site.graphs, desk, POLL, due=Bell())
+    return RunCallbacks(store, site.graphs, code, POLL, due=Bell())
 
 
 async def ended(site: LedgerSite, *names: str) -> list[DagRun]:

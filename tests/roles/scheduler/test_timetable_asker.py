@@ -20,7 +20,7 @@ from flowd.domain.timetable import CustomTimetable
 from flowd.roles.bundle_cache import BundleCache
 from flowd.roles.look_ups import Library
 from flowd.roles.loop import Bell
-from flowd.roles.scheduler.run_callbacks import CallbackDesk
+from flowd.roles.scheduler.author_code import AuthorCode
 from flowd.roles.scheduler.timetable_asker import TimetableAsker
 from flowd.security.vault import Vault
 from tests.support.ledger_fixtures import OpenSite
@@ -72,13 +72,13 @@ def site(open_sqlite_site: OpenSite) -> LedgerSite:
 def asker(site: LedgerSite, tmp_path: Path) -> TimetableAsker:
     vault, store = Vault([KEY]), site.metastore
     library = Library(metastore=store, variables=Variables(store, vault), connections=Connections(store, vault))
-    desk = CallbackDesk(
+    code = AuthorCode(
         library=library,
         bundles=BundleCache(store, tmp_path / "bundles"),
         environ={"PATH": os.environ["PATH"]},
         logs=tmp_path / "logs",
     )
-    return TimetableAsker(store, site.graphs, desk, POLL, planned=Bell())
+    return TimetableAsker(store, site.graphs, code, POLL, planned=Bell())
 
 
 async def put(site: LedgerSite, *names: str, **fields: Any) -> None:

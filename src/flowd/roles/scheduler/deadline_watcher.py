@@ -1,12 +1,10 @@
 """DeadlineWatcher: tells a DAG, in a child process, that a run has missed a deadline; once, by one scheduler."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 import structlog
 
 from flowd.child.keeper_client import Keeper
-from flowd.child.launch import Call, Ended, Launch
 from flowd.db.assignments import context_of
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import deadlines
@@ -16,11 +14,9 @@ from flowd.domain.assignment import run_to_json
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.deadline import due_between, next_due
 from flowd.domain.errors import Unavailable
-from flowd.domain.ids import UNMAPPED
-from flowd.logs.paths import log_path
-from flowd.roles.look_ups import LookUps
 from flowd.roles.loop import Loop
-from flowd.roles.scheduler.run_callbacks import LOG_LIMIT_BYTES, TIMEOUT, CallbackDesk
+from flowd.roles.scheduler.author_code import AuthorCode
+from flowd.roles.scheduler.run_callbacks import TIMEOUT
 
 log = structlog.get_logger(__name__)
 
@@ -37,11 +33,11 @@ class DeadlineWatcher:
     A deadline is taken before its callback is called: where a scheduler dies in between, it is lost and not told twice.
     """
 
-    def __init__(self, metastore: Metastore, graphs: Graphs, desk: CallbackDesk, interval: timedelta) -> None:
+    def __init__(self, metastore: Metastore, graphs: Graphs, code: AuthorCode, interval: timedelta) -> None:
         self.loop = Loop("DeadlineWatcher", self.step, interval)
         self._metastore = metastore
         self._graphs = graphs
-        self._desk = desk
+        self._code = code
 
     async def step(self) -> bool | timedelta:
         """Tell of what is late; answer how long nothing will be."""
@@ -54,7 +50,7 @@ class DeadlineWatcher:
         async with self._metastore.reading() as tx:
             late = await deadlines.late_runs(tx, now, limit=AT_A_TIME)
             graphs = await self._graphs.get(tx, {one.dag_version for one in late})
-        async with Keeper.open(env=self._desk.environ, on_request=_nobody_asked) as keeper:
+        async with self._code.keeper() as keeper:
             for one in late:
                 dag = graphs[one.dag_version].dag
                 places = due_between(
@@ -74,24 +70,10 @@ class DeadlineWatcher:
     async def _tell(self, keeper: Keeper, late: LateRun, dag: DagSpec, places: list[int]) -> None:
         log.warning("deadline missed", dag=late.dag_id, run=late.run_id, deadline=late.deadline_at.isoformat())
         try:
-            async with self._desk.bundles.hold(late.bundle) as root:
-                answer = LookUps(self._desk.library, late.dag_id, late.run_id).answer
-                tree = await keeper.start(self._launch(late, dag, places, root), answer)
-                ended: Ended = await tree.wait()
-        except Unavailable:
-            raise
-        except Exception:
-            log.exception("deadline could not be told of", dag=late.dag_id, run=late.run_id)
-            return
-        if ended.exit_code != 0:
-            log.warning("deadline callback failed", dag=late.dag_id, run=late.run_id, ended_by=ended.by.value)
-
-    def _launch(self, late: LateRun, dag: DagSpec, places: list[int], root: str) -> Launch:
-        return Launch(
-            program=Call(
-                entry=ENTRY,
-                payload={
-                    "bundle_root": root,
+            ended = await self._code.call(
+                keeper,
+                ENTRY,
+                {
                     "file": dag.file,
                     "dag_id": late.dag_id,
                     "run_id": late.run_id,
@@ -100,14 +82,16 @@ class DeadlineWatcher:
                     "deadline_at": late.deadline_at.isoformat(),
                     "run": run_to_json(context_of(late.row, dag)),
                 },
-            ),
-            env=self._desk.environ,
-            log=str(log_path(self._desk.logs, late.dag_id, late.run_id, LOG_NAME, UNMAPPED, 1)),
-            timeout_seconds=TIMEOUT.total_seconds(),
-            grace_seconds=1.0,
-            log_limit_bytes=LOG_LIMIT_BYTES,
-        )
-
-
-async def _nobody_asked(attempt: int, _request: Mapping[str, object]) -> dict[str, object]:
-    raise LookupError(f"attempt {attempt} is not an alert of this scheduler")
+                bundle=late.bundle,
+                dag_id=late.dag_id,
+                run_id=late.run_id,
+                log=(late.run_id, LOG_NAME),
+                at_most=TIMEOUT,
+            )
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("deadline could not be told of", dag=late.dag_id, run=late.run_id)
+            return
+        if ended.exit_code != 0:
+            log.warning("deadline callback failed", dag=late.dag_id, run=late.run_id, ended_by=ended.by.value)

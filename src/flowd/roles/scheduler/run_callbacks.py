@@ -1,15 +1,11 @@
 """RunCallbacks: tells a DAG, in a child process, how a run of it has ended; one scheduler at a time, at least once."""
 
 from collections import Counter, deque
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 
 from flowd.child.keeper_client import Keeper
-from flowd.child.launch import Call, Ended, Launch
 from flowd.db.assignments import context_of
 from flowd.db.graphs import Graphs
 from flowd.db.ledger import callbacks
@@ -17,12 +13,10 @@ from flowd.db.metastore import Metastore
 from flowd.domain.assignment import run_to_json
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.errors import Unavailable
-from flowd.domain.ids import UNMAPPED, RunKey
-from flowd.logs.paths import log_path
+from flowd.domain.ids import RunKey
 from flowd.roles.backoff import patiently
-from flowd.roles.bundle_cache import BundleCache
-from flowd.roles.look_ups import Library, LookUps
 from flowd.roles.loop import Bell, Loop
+from flowd.roles.scheduler.author_code import AuthorCode
 
 log = structlog.get_logger(__name__)
 
@@ -35,29 +29,17 @@ MOST_TRIES = 3
 LOG_NAME = "(run callbacks)"
 """Stands for the task in the path of the log; no task can be called so."""
 
-LOG_LIMIT_BYTES = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackDesk:
-    """What calling back works with."""
-
-    library: Library
-    bundles: BundleCache
-    environ: Mapping[str, str]
-    logs: Path
-
 
 class RunCallbacks:
     """Takes due callbacks and calls each in a process of its own; one that hangs is killed after TIMEOUT."""
 
     def __init__(
-        self, metastore: Metastore, graphs: Graphs, desk: CallbackDesk, interval: timedelta, *, due: Bell
+        self, metastore: Metastore, graphs: Graphs, code: AuthorCode, interval: timedelta, *, due: Bell
     ) -> None:
         self.loop = Loop("RunCallbacks", self.step, interval, due)
         self._metastore = metastore
         self._graphs = graphs
-        self._desk = desk
+        self._code = code
         self._failures: Counter[RunKey] = Counter()
 
     async def step(self) -> bool | timedelta:
@@ -73,7 +55,7 @@ class RunCallbacks:
             graphs = await self._graphs.get(tx, {one.dag_version for one in taken})
         left = deque(taken)
         while left:
-            async with Keeper.open(env=self._desk.environ, on_request=_nobody_asked) as keeper:
+            async with self._code.keeper() as keeper:
                 is_well = True
                 while left and is_well:
                     due = left.popleft()
@@ -107,39 +89,26 @@ class RunCallbacks:
         await patiently("RunCallbacks", attempt)
 
     async def _call(self, keeper: Keeper, due: callbacks.DueCallback, dag: DagSpec) -> None:
-        async with self._desk.bundles.hold(due.bundle) as root:
-            tree = await keeper.start(
-                self._launch(due, dag, root), LookUps(self._desk.library, due.dag_id, due.run_id).answer
-            )
-            ended: Ended = await tree.wait()
+        ended = await self._code.call(
+            keeper,
+            ENTRY,
+            {
+                "file": dag.file,
+                "dag_id": due.dag_id,
+                "run_id": due.run_id,
+                "state": due.state.value,
+                "reason": "task_failure" if due.state.value == "failed" else "success",
+                "run": run_to_json(context_of(due.row, dag)),
+            },
+            bundle=due.bundle,
+            dag_id=due.dag_id,
+            run_id=due.run_id,
+            log=(due.run_id, LOG_NAME),
+            at_most=TIMEOUT,
+        )
         if ended.exit_code != 0:
             log.warning(
                 "run callback failed", dag=due.dag_id, run=due.run_id, ended_by=ended.by.value, code=ended.exit_code
             )
         # A callback that fails is not called again: it may have told half the world already.
         await self._done(due)
-
-    def _launch(self, due: callbacks.DueCallback, dag: DagSpec, root: str) -> Launch:
-        return Launch(
-            program=Call(
-                entry=ENTRY,
-                payload={
-                    "bundle_root": root,
-                    "file": dag.file,
-                    "dag_id": due.dag_id,
-                    "run_id": due.run_id,
-                    "state": due.state.value,
-                    "reason": "task_failure" if due.state.value == "failed" else "success",
-                    "run": run_to_json(context_of(due.row, dag)),
-                },
-            ),
-            env=self._desk.environ,
-            log=str(log_path(self._desk.logs, due.dag_id, due.run_id, LOG_NAME, UNMAPPED, 1)),
-            timeout_seconds=TIMEOUT.total_seconds(),
-            grace_seconds=1.0,
-            log_limit_bytes=LOG_LIMIT_BYTES,
-        )
-
-
-async def _nobody_asked(attempt: int, _request: Mapping[str, object]) -> dict[str, object]:
-    raise LookupError(f"attempt {attempt} is not a callback of this scheduler")

@@ -9,6 +9,7 @@ from flowd.actions.backends import Backends
 from flowd.domain.lease import LeaseWatch
 from flowd.roles.loop import Bell, Loop
 from flowd.roles.scheduler.asset_run_creator import AssetRunCreator
+from flowd.roles.scheduler.author_code import AuthorCode
 from flowd.roles.scheduler.dag_sync import DagSync
 from flowd.roles.scheduler.deadline_watcher import DeadlineWatcher
 from flowd.roles.scheduler.dispatch_recorder import DispatchRecorder
@@ -17,7 +18,7 @@ from flowd.roles.scheduler.pruner import Pruner
 from flowd.roles.scheduler.redeliverer import Redeliverer
 from flowd.roles.scheduler.rescuer import Rescuer
 from flowd.roles.scheduler.run_advancer import RunAdvancer
-from flowd.roles.scheduler.run_callbacks import CallbackDesk, RunCallbacks
+from flowd.roles.scheduler.run_callbacks import RunCallbacks
 from flowd.roles.scheduler.run_creator import RunCreator
 from flowd.roles.scheduler.timetable_asker import TimetableAsker
 from flowd.roles.scheduler.wait_ender import WaitEnder
@@ -39,7 +40,7 @@ class Scheduler:
     """Any number of schedulers may work on one metastore; none leads."""
 
     def __init__(
-        self, plan: SchedulerPlan, backends: Backends, make_dag_sync: Callable[[Bell], DagSync], desk: CallbackDesk
+        self, plan: SchedulerPlan, backends: Backends, make_dag_sync: Callable[[Bell], DagSync], code: AuthorCode
     ) -> None:
         metastore, graphs, queue = backends.metastore, backends.graphs, backends.queue
         scheduled = Bell()
@@ -69,9 +70,9 @@ class Scheduler:
         agents.append(
             AssetRunCreator(metastore, graphs, plan.poll_interval, advancer=self.advancer, news=asset_news).loop
         )
-        agents.append(TimetableAsker(metastore, graphs, desk, plan.poll_interval, planned=self.creator.loop.bell).loop)
-        agents.append(DeadlineWatcher(metastore, graphs, desk, plan.poll_interval).loop)
-        agents.append(RunCallbacks(metastore, graphs, desk, plan.poll_interval, due=callbacks_due).loop)
+        agents.append(TimetableAsker(metastore, graphs, code, plan.poll_interval, planned=self.creator.loop.bell).loop)
+        agents.append(DeadlineWatcher(metastore, graphs, code, plan.poll_interval).loop)
+        agents.append(RunCallbacks(metastore, graphs, code, plan.poll_interval, due=callbacks_due).loop)
         if not queue.is_ledger:
             agents += [recorder.loop, Redeliverer(metastore, graphs, queue, plan.poll_interval).loop]
         self._agents = agents

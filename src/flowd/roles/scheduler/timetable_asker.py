@@ -1,27 +1,24 @@
 """TimetableAsker: asks the timetables that authors wrote themselves for their next run, in child processes."""
 
 import asyncio
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from flowd.child.keeper_client import Keeper
-from flowd.child.launch import Call, Ended, Launch
+from flowd.child.launch import Ended
 from flowd.db import schedules
 from flowd.db.graphs import Graphs
 from flowd.db.metastore import Metastore
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.data_interval import DataInterval, NextRun
 from flowd.domain.errors import NotFound
-from flowd.domain.ids import UNMAPPED, DagId, RunId
+from flowd.domain.ids import DagId, RunId
 from flowd.domain.timetable import CustomTimetable
-from flowd.logs.paths import log_path
 from flowd.roles.bundle_cache import BadBundle
-from flowd.roles.look_ups import LookUps
 from flowd.roles.loop import Bell, Loop
-from flowd.roles.scheduler.run_callbacks import CallbackDesk
+from flowd.roles.scheduler.author_code import AuthorCode
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +30,6 @@ PATIENCE_SECONDS = 300.0
 LOG_NAME = "(timetable)"
 """Stands for the run in the path of the log; no run can be called so."""
 
-_LOG_LIMIT_BYTES = 1024 * 1024
 _MOST = 1_000
 
 
@@ -45,12 +41,12 @@ class TimetableAsker:
     """
 
     def __init__(
-        self, metastore: Metastore, graphs: Graphs, desk: CallbackDesk, interval: timedelta, *, planned: Bell
+        self, metastore: Metastore, graphs: Graphs, code: AuthorCode, interval: timedelta, *, planned: Bell
     ) -> None:
         self.loop = Loop("TimetableAsker", self.step, interval)
         self._metastore = metastore
         self._graphs = graphs
-        self._desk = desk
+        self._code = code
         self._planned = planned
         self._silent: dict[DagId, tuple[schedules.Unplanned, float]] = {}
 
@@ -63,7 +59,7 @@ class TimetableAsker:
         owing = [one for one in own if not self._is_silent(one)]
         if not owing:
             return False
-        async with Keeper.open(env=self._desk.environ, on_request=_nobody_asked) as keeper:
+        async with self._code.keeper() as keeper:
             plans = [await self._plan(keeper, one, graphs[one.version].dag) for one in owing]
         if any(plans):
             self._planned.ring()
@@ -101,17 +97,16 @@ class TimetableAsker:
             "latest": dag.end_date.isoformat() if dag.end_date else None,
             "catchup": dag.catchup,
         }
-        async with self._desk.bundles.hold(unplanned.bundle) as root:
-            launch = Launch(
-                program=Call(entry=ENTRY, payload={**payload, "bundle_root": root}),
-                env=self._desk.environ,
-                log=str(log_path(self._desk.logs, unplanned.dag_id, RunId(LOG_NAME), "next", UNMAPPED, 1)),
-                timeout_seconds=TIMEOUT.total_seconds(),
-                grace_seconds=1.0,
-                log_limit_bytes=_LOG_LIMIT_BYTES,
-            )
-            look_ups = LookUps(self._desk.library, unplanned.dag_id, RunId(""))
-            return await (await keeper.start(launch, look_ups.answer)).wait()
+        return await self._code.call(
+            keeper,
+            ENTRY,
+            payload,
+            bundle=unplanned.bundle,
+            dag_id=unplanned.dag_id,
+            run_id=RunId(""),
+            log=(LOG_NAME, "next"),
+            at_most=TIMEOUT,
+        )
 
     def _is_silent(self, unplanned: schedules.Unplanned) -> bool:
         asked, at = self._silent.get(unplanned.dag_id, (None, 0.0))
@@ -126,7 +121,3 @@ def _read(ended: Ended) -> NextRun | None:
         return NextRun(DataInterval(start, end), run_after)
     except (KeyError, TypeError, ValueError):
         return None
-
-
-async def _nobody_asked(attempt: int, _request: Mapping[str, object]) -> dict[str, object]:
-    raise LookupError(f"attempt {attempt} is not a timetable of this scheduler")

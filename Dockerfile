@@ -22,7 +22,8 @@ FROM python:3.11-slim-bookworm
 RUN apt-get update \
     && apt-get install -y --no-install-recommends tini \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /var/lib/flowd --create-home flowd
+    && useradd --system --uid 10001 --home-dir /var/lib/flowd --create-home flowd \
+    && install --directory --owner=flowd /var/log/flowd
 
 COPY --from=build /opt/flowd /opt/flowd
 
@@ -36,8 +37,9 @@ WORKDIR /var/lib/flowd
 VOLUME /var/lib/flowd
 EXPOSE 8080
 
+# Only a node with the api role answers; of others the process itself is the sign of life.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:%s/livez' % os.environ.get('FLOWD__API__PORT', '8080'), timeout=2)"]
+    CMD ["python", "-c", "import os, urllib.request as r; 'api' not in os.environ.get('FLOWD__NODE__ROLES', 'api') or r.urlopen('http://127.0.0.1:%s/livez' % os.environ.get('FLOWD__API__PORT', '8080'), timeout=2)"]
 
 ENTRYPOINT ["tini", "--", "flowd"]
 CMD ["run"]

@@ -8,7 +8,7 @@ ARGS ?=
 TESTERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint fmt services bench soak lock clean
+.PHONY: help run test check lint fmt services bench soak cluster lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,14 +31,17 @@ fmt: $(INSTALLED) ## let ruff format and fix what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-services: ## PostgreSQL, MariaDB and RabbitMQ for the tests: installed (as root) and started where missing
+services: ## the servers and programs of the tests: installed (as root) and started where missing
 	@scripts/services
 
 bench: $(INSTALLED) services ## overhead per task and tasks per second, beside the machine's own limit
 	$(BIN)/python -m bench $(ARGS)
 
 soak: $(INSTALLED) services ## the long fault campaign: FLOWD_FAULT_SEED repeats a run, FLOWD_FAULT_MINUTES lengthens its random mix
-	$(BIN)/pytest -m soak $(ARGS)
+	$(BIN)/pytest -m soak -n $(TESTERS) --dist loadgroup $(ARGS)
+
+cluster: $(INSTALLED) services ## the guide to a cluster, performed on a host each (network namespaces, as root), and every host broken
+	$(BIN)/pytest -m cluster $(ARGS) tests/cluster
 
 lock: $(INSTALLED) ## compile requirements*.lock anew from pyproject.toml
 	scripts/lock

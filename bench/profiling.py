@@ -28,6 +28,7 @@ from bench.cluster.process_tree import Part, tree_cpu_seconds
 from bench.scenarios.scenario import Effort, Scenario
 from flowd.logging_setup import configure_logging
 from flowd.node.node import Node
+from flowd.node.supervisor import Supervisor
 from flowd.settings.load import load_settings
 
 EVERY_ROLE = "api,scheduler,worker"
@@ -111,7 +112,7 @@ class Profiling:
             threading.Thread(target=self._drive, name="bench driver").start()
             # After the driver, which is not to be profiled.
             self._profiles.follow_threads()
-            self._profiles.run(lambda: uvloop.run(Node(settings, environ).run()))
+            self._profiles.run(lambda: uvloop.run(Node(settings, environ, Supervisor()).run()))
         if self._error is not None:
             raise self._error
         print(f"{self._scenario.name} on {self._place.backend}, under cProfile: {self._elapsed:.2f} s. CPU seconds of")

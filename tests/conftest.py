@@ -12,6 +12,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from flowd.sdk import secret_values
 from tests.support.services import (
     AmqpServer,
     DatabaseFactory,
@@ -26,6 +27,12 @@ settings.register_profile("flowd", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("flowd")
 
 pytest_plugins = ["tests.faults.harness.result_table", "tests.support.ledger_fixtures"]
+
+
+@pytest.fixture(autouse=True)
+def _keep_secrets_to_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test mask what another was given: a password that hypothesis makes up may be a word of its messages."""
+    monkeypatch.setattr(secret_values, "_known", set())
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +93,12 @@ def sqs_endpoint() -> Iterator[str]:
     """The URL of a double of SQS; keep to names that begin with `queue_prefix`."""
     with SqsServer.started() as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(sqs_endpoint: str) -> str:
+    """The URL of a double of S3, which is the same server; keep to buckets of your own."""
+    return sqs_endpoint
 
 
 @pytest.fixture

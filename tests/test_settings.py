@@ -264,7 +264,7 @@ def test_no_secret_is_shown(folder: Path) -> None:
 
     for secret in (SECRET_KEY, FERNET_KEY, "hunter"):
         assert secret not in text
-    assert set(settings.secrets()) == {SECRET_KEY, FERNET_KEY, "hunter2", "hunter%333", "hunter33", "hunter/4"}
+    assert set(settings.secret_texts()) == {SECRET_KEY, FERNET_KEY, "hunter2", "hunter%333", "hunter33", "hunter/4"}
     assert shown(settings, "database.url") == "postgresql://flowd:***@db/flowd"
 
 
@@ -331,3 +331,42 @@ def test_the_toml_file_with_every_comment_taken_off_gives_the_defaults(folder: P
 
 def test_every_setting_has_a_meaning() -> None:
     assert [name for name, info in catalogue().items() if not info.description.endswith(".")] == []
+
+
+def test_processes_of_tasks_are_told_of_the_store_of_xcoms_under_airflows_names(folder: Path) -> None:
+    assert load(folder).xcom.variables == {}
+    assert load(
+        folder,
+        FLOWD__XCOM__STORE="s3://aws_default@bucket/xcoms/",
+        FLOWD__XCOM__THRESHOLD="2KiB",
+        FLOWD__XCOM__COMPRESSION="gzip",
+    ).xcom.variables == {
+        "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH": "s3://aws_default@bucket/xcoms",
+        "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD": "2048",
+        "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION": "gzip",
+    }
+
+
+@pytest.mark.parametrize("store", ["/data/xcoms", "file://data", "s3://key:secret@bucket", "s3://"])
+def test_the_store_of_xcoms_is_a_url_without_a_password(folder: Path, store: str) -> None:
+    assert "it must be file:///FOLDER or s3://CONNECTION_ID@BUCKET/PREFIX" in problems(folder, FLOWD__XCOM__STORE=store)
+
+
+def test_an_xcom_backend_of_ones_own_is_refused_with_what_to_do(folder: Path) -> None:
+    said = problems(folder, AIRFLOW__CORE__XCOM_BACKEND="company.xcom.EncryptedBackend")
+
+    assert "AIRFLOW__CORE__XCOM_BACKEND names company.xcom.EncryptedBackend" in said
+    assert "unset it" in said and "FLOWD__XCOM__STORE" in said
+
+
+def test_an_xcom_backend_in_the_env_file_is_refused_by_its_place(folder: Path) -> None:
+    (folder / ".env").write_text("AIRFLOW__CORE__XCOM_BACKEND=company.Backend\n")
+
+    assert "AIRFLOW__CORE__XCOM_BACKEND in .env names company.Backend" in problems(folder)
+
+
+@pytest.mark.parametrize(
+    "backend", ["", "airflow.models.xcom.BaseXCom", "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"]
+)
+def test_airflows_own_xcom_backends_are_covered(folder: Path, backend: str) -> None:
+    assert load(folder, AIRFLOW__CORE__XCOM_BACKEND=backend).warnings == ()

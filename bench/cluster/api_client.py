@@ -34,17 +34,37 @@ class ApiClient:
         self._password = password
         self._headers = {"Content-Type": "application/json"}
 
-    def log_in(self) -> None:
-        """Get a token, as soon as the API answers."""
+    @property
+    def port(self) -> int:
+        """Where the node listens."""
+        return self._port
+
+    def log_in(self) -> str:
+        """Get a token, as soon as the API answers, and return it."""
         wait_until(self._answers, "the API to answer")
         status, answer = self._ask("POST", "/auth/token", {"username": "admin", "password": self._password})
         if status != 201:
             raise RuntimeError(f"the login as admin was answered {status}: {answer}; wanted 201")
-        self._headers["Authorization"] = f"Bearer {answer['access_token']}"
+        token = str(answer["access_token"])
+        self._headers["Authorization"] = f"Bearer {token}"
+        return token
 
     def wait_for_dag(self, dag_id: str) -> None:
         """Return once the scheduler has read the DAG."""
         wait_until(lambda: self._ask("GET", f"/api/v2/dags/{dag_id}")[0] == 200, f"the DAG {dag_id} to be known")
+
+    def count(self, path: str) -> int:
+        """Return how many there are in the list at this path."""
+        status, answer = self._ask("GET", f"{path}?limit=1")
+        if status != 200:
+            raise RuntimeError(f"{path} was answered {status}: {answer}; wanted 200")
+        return int(answer["total_entries"])
+
+    def patch(self, path: str, body: Any) -> None:
+        """Change what is at this path."""
+        status, answer = self._ask("PATCH", path, body)
+        if status != 200:
+            raise RuntimeError(f"the change of {path} was answered {status}: {answer}; wanted 200")
 
     def trigger(self, dag_id: str, run_id: str) -> Triggered:
         """Trigger the DAG."""
@@ -74,6 +94,16 @@ class ApiClient:
         status, answer = self._ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": is_paused})
         if status != 200:
             raise RuntimeError(f"pausing or unpausing {dag_id} was answered {status}: {answer}; wanted 200")
+
+    def unpause_all(self) -> None:
+        """Unpause every DAG, a hundred at a time."""
+        self._connect_anew()
+        while True:
+            status, answer = self._ask("PATCH", "/api/v2/dags?paused=true&limit=100", {"is_paused": False})
+            if status != 200:
+                raise RuntimeError(f"unpausing the DAGs was answered {status}: {answer}; wanted 200")
+            if not answer["dags"]:
+                return
 
     def close(self) -> None:
         """Close the connection."""

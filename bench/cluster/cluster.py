@@ -82,6 +82,15 @@ class Cluster:
         wait_until(have_ended, f"the runs {run_id} to end", seconds=RUN_SECONDS, every=0.05)
         return [_succeeded(run, run_id) for run in self.ledger.runs(run_id)]
 
+    def finish_many(self, run_id: str, count: int) -> list[RunTimes]:
+        """Return the runs of this id when so many have succeeded, however they were made; raise as `finish` does."""
+
+        def have_ended() -> bool:
+            return sum(run.ended_at is not None for run in self.ledger.runs(run_id)) >= count
+
+        wait_until(have_ended, f"{count} runs {run_id} to end", seconds=RUN_SECONDS, every=0.1)
+        return [_succeeded(run, run_id) for run in self.ledger.runs(run_id)]
+
     def stop(self) -> None:
         """Drain every node."""
         for node in self.nodes:

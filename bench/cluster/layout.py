@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cluster.backend import Backend
+from bench.cluster.large_dags import write_grouped, write_mapped
 
 EVERY_ROLE = ("api,scheduler,worker",)
 USUAL = ("api,scheduler", "worker")
@@ -80,6 +81,17 @@ def _sized(*sizes: int) -> Callable[[Path], None]:
     return write
 
 
+def _large(write: Callable[[Path, int], None], *sizes: int) -> Callable[[Path], None]:
+    """Write what is large in each of these sizes, into one folder."""
+
+    def write_all(folder: Path) -> None:
+        folder.mkdir()
+        for size in sizes:
+            write(folder, size)
+
+    return write_all
+
+
 def scaled(schedulers: int, workers: int) -> Layout:
     """So many schedulers, the first of which serves the API, and so many workers."""
     nodes = ("api,scheduler", *["scheduler"] * (schedulers - 1), *["worker"] * workers)
@@ -92,3 +104,6 @@ MANY_DAGS = Layout(name="200_dags", write_dags=_idle(200), nodes=EVERY_ROLE)
 SIZES = Layout(name="sizes", write_dags=_sized(100, 1_000))
 ALL_SIZES = Layout(name="all_sizes", write_dags=_sized(100, 1_000, 10_000))
 HISTORY = Layout(name="history", write_dags=_standard)
+MAPPED = Layout(name="mapped", write_dags=_large(write_mapped, 500, 5_000))
+GROUPED = Layout(name="grouped", write_dags=_large(write_grouped, 200, 2_000))
+EMPTY = Layout(name="empty", write_dags=Path.mkdir, nodes=EVERY_ROLE)

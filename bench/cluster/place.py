@@ -32,6 +32,11 @@ class Place:
     broker_pids: tuple[int, ...] = ()
 
     @property
+    def dags(self) -> Path:
+        """The DAG folder."""
+        return self.folder / "dags"
+
+    @property
     def journal(self) -> Path:
         """Where tasks write when their first instruction ran."""
         return self.folder / "journal"
@@ -50,7 +55,7 @@ def open_place(backend: Backend, layout: Layout, folder: Path) -> Iterator[Place
             folder=folder,
             nodes=layout.nodes_on(backend),
             database=database,
-            environ={**_common(folder), "FLOWD__DATABASE__URL": database, **queue},
+            environ={**common_environ(folder), "FLOWD__DATABASE__URL": database, **queue},
             broker_pids=broker_pids,
         )
 
@@ -83,12 +88,14 @@ def _open_queue(broker: Broker, stack: ExitStack) -> tuple[dict[str, str], tuple
             }, (server.pid,)
 
 
-def _common(folder: Path) -> dict[str, str]:
+def common_environ(folder: Path) -> dict[str, str]:
+    """Return what every node of the bench is told, wherever its metastore and its queue are."""
     return {
         "FLOWD__DATABASE__AUTO_MIGRATE": "true",
         "FLOWD__DAGS__FOLDER": str(folder / "dags"),
         "FLOWD__DAGS__PAUSED_AT_CREATION": "false",
         "FLOWD__WORKER__CONCURRENCY": str(IN_FLIGHT),
+        "FLOWD__WORKER__MAX_MAP_LENGTH": "10000",
         "FLOWD__LOGS__URL": f"file://{folder / 'logs'}",
         "FLOWD__LOGS__FORMAT": "json",
         "FLOWD__SECURITY__SECRET_KEY": secrets.token_hex(32),

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.selectable import FromClause
 
+from flowd.db.columns import MOMENT
 from flowd.db.metastore_url import normalise
-from flowd.db.tables import MOMENT, dag_run, metadata, task_instance
+from flowd.db.tables import dag_run, metadata, task_instance
 
 RUNS_PER_TRANSACTION = 500
 SPACING = 60_000_000
@@ -44,7 +45,7 @@ async def _clone_runs(url: str, dag_id: str, copies: int) -> None:
             async with engine.begin() as connection:
                 for statement in _copies(model, numbers):
                     await connection.execute(statement)
-        await _settle(engine)
+        await settle(engine)
     finally:
         await engine.dispose()
 
@@ -140,7 +141,7 @@ def _is_generated(column: Column[object]) -> bool:
     return column.computed is not None or column is column.table.autoincrement_column
 
 
-async def _settle(engine: AsyncEngine) -> None:
+async def settle(engine: AsyncEngine) -> None:
     """Do what a server does by itself in time: PostgreSQL's autovacuum, InnoDB's statistics. SQLite does nothing."""
     match engine.dialect.name:
         case "postgresql":

@@ -1,4 +1,4 @@
-"""Growth: what a task costs under one condition, as a multiple of what it costs under another."""
+"""Growth: what a task, or a file, costs under one condition, as a multiple of what it costs under another."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -9,7 +9,7 @@ from bench.figure import Figure, Unit
 from bench.scenarios.load import Load, Sample
 
 Samples = tuple[Sequence[Sample], int]
-"""Samples, and how many tasks each has."""
+"""Samples, and how many tasks or files each has."""
 
 
 def time_figure(scenario: str, metric: str, cluster: Cluster, load: Load, samples: Sequence[Sample]) -> Figure:
@@ -30,13 +30,13 @@ def time_figure(scenario: str, metric: str, cluster: Cluster, load: Load, sample
 def growth_figures(
     scenario: str, cluster: Cluster, *, words: str, method: str, before: Samples, after: Samples, prefix: str = ""
 ) -> list[Figure]:
-    """Return how many times the time and the CPU of a task are as high after as before."""
+    """Return how many times the time and the CPU of one of them are as high after as before."""
     return [
         Figure(
             scenario=scenario,
             metric=f"{prefix}{metric}",
             backend=cluster.backend,
-            words=f"{what} a task {words}",
+            words=f"{what} {words}",
             method=method,
             unit=Unit.TIMES,
             values=(cost(*after) / cost(*before),),

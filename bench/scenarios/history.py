@@ -50,7 +50,7 @@ class History:
                 *growth_figures(
                     self.name,
                     cluster,
-                    words=f"with {effort.history_tasks:,} finished ones, over with none: {load.words}",
+                    words=f"a task with {effort.history_tasks:,} finished ones, over with none: {load.words}",
                     method=f"medians of {effort.runs} runs",
                     before=(few, load.tasks),
                     after=(many, load.tasks),

@@ -72,6 +72,18 @@ def sized(tasks: int) -> Load:
     return Load(words=f"bash tasks, 1 -> {tasks - 2:,} x true -> 1", dag_ids=(f"bench_size_{tasks}",), tasks=tasks)
 
 
+def mapped(items: int) -> Load:
+    """Return a run of two Python tasks mapped over so many items, the second over the results of the first."""
+    words = f"Python tasks, 1 -> {items:,} mapped -> {items:,} mapped over their results -> 1"
+    return Load(words=words, dag_ids=(f"bench_mapped_{items}",), tasks=2 * items + 2)
+
+
+def grouped(tasks: int) -> Load:
+    """Return a run of so many bash tasks in nested groups."""
+    words = f"bash tasks, {tasks:,} in groups of three levels"
+    return Load(words=words, dag_ids=(f"bench_grouped_{tasks}",), tasks=tasks)
+
+
 def steps_in_ms(chains: Sequence[Sequence[TaskTimes]], *, is_chain: bool) -> dict[str, float]:
     """Return the median milliseconds of each step of a task; in a fan the first two hold the waiting for a slot."""
     tasks = [one for chain in chains for one in chain]

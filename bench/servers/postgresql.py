@@ -22,12 +22,23 @@ def postgres_url() -> str:
 @contextmanager
 def own_postgres_database() -> Iterator[str]:
     """The URL of a new database, which is dropped at the end."""
+    url = make_database()
+    try:
+        yield url
+    finally:
+        drop_database(url)
+
+
+def make_database() -> str:
+    """Make a database and return its URL."""
     name = f"flowd_bench_{secrets.token_hex(6)}"
     asyncio.run(_execute(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"))
-    try:
-        yield urlunsplit(urlsplit(postgres_url())._replace(path=f"/{name}"))
-    finally:
-        asyncio.run(_execute(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    return urlunsplit(urlsplit(postgres_url())._replace(path=f"/{name}"))
+
+
+def drop_database(url: str) -> None:
+    """Drop what `make_database` made, whoever is connected."""
+    asyncio.run(_execute(f'DROP DATABASE "{urlsplit(url).path[1:]}" WITH (FORCE)'))
 
 
 async def _execute(statement: str) -> None:

@@ -1,5 +1,9 @@
 """A mapped task through a real node: its instances in the API, one of them cleared, one marked."""
 
+import json
+from pathlib import Path
+
+from flowd.domain.stored_value import StoredValue
 from tests.acceptance.conftest import MakeNode
 from tests.support.node_process import NodeProcess, eventually
 
@@ -22,6 +26,7 @@ def test_a_mapped_task_runs_over_literals_and_over_what_another_returned(make_no
     assert total["value"] == (13 + 14 + 23 + 24)
     third = node.get(f"{RUNS}/{run}/taskInstances/add/2")
     assert (third["map_index"], third["state"], third["try_number"]) == (2, "success", 1)
+    assert third["rendered_map_index"] == "20 and 3"
     listed = node.get(f"{RUNS}/{run}/taskInstances/add/listMapped")
     assert ([one["map_index"] for one in listed["task_instances"]], listed["total_entries"]) == ([0, 1, 2, 3], 4)
 
@@ -43,3 +48,18 @@ def test_one_map_index_is_cleared_and_one_is_marked(make_node: MakeNode) -> None
     marked = node.request("PATCH", f"{RUNS}/{run}/taskInstances/add/3", json={"new_state": "failed"})
     assert marked.status_code == 200
     assert _states(node, run)["add", 3] == "failed"
+
+
+def test_values_that_are_stored_by_themselves_are_mapped_over_and_shown_by_reference(
+    make_node: MakeNode, tmp_path: Path
+) -> None:
+    store = f"file://{tmp_path}/store"
+    node = make_node("alone", FLOWD__XCOM__STORE=store, FLOWD__XCOM__THRESHOLD="0")
+
+    run = node.trigger("mapped")
+    eventually(lambda: node.run_state("mapped", run) == "success", "the run to succeed")
+
+    shown = node.get(f"{RUNS}/{run}/taskInstances/total/xcomEntries/return_value")["value"]
+    stored = StoredValue.from_json(shown)
+    assert stored is not None and stored.url.startswith(f"{store}/mapped/")
+    assert json.loads(Path(stored.url.removeprefix("file://")).read_text()) == (13 + 14 + 23 + 24)

@@ -106,6 +106,18 @@ def test_a_running_task_that_is_cleared_is_killed_before_it_runs_again(make_node
     eventually(lambda: node.run_state("waiting", run) == "success", "the run to succeed")
 
 
+def test_a_running_task_that_is_cancelled_is_killed_and_stays_failed(make_node: MakeNode, journal: Path) -> None:
+    node = make_node("alone")
+    run = waiting_run(node)
+
+    stopped = node.post(f"/api/v2/dags/waiting/dagRuns/{run}/taskInstances/wait/cancel", {})
+    eventually(lambda: node.run_state("waiting", run) == "failed", "the run to fail")
+
+    assert stopped["state"] == "running", "its process is killed first"
+    assert _waiting_processes(journal) == []
+    assert _task(node, run) == ("failed", 1)
+
+
 def test_a_second_scheduler_on_one_sqlite_file_is_refused_and_says_what_to_do(make_node: MakeNode) -> None:
     node = make_node("alone")
 
@@ -118,7 +130,9 @@ def test_a_second_scheduler_on_one_sqlite_file_is_refused_and_says_what_to_do(ma
     assert "--roles api,worker" in ended.stderr
 
 
-def test_a_worker_runs_more_tasks_at_a_time_while_it_runs(make_node: MakeNode, journal: Path) -> None:
+def test_a_worker_runs_more_and_fewer_tasks_at_a_time_while_it_runs_and_drops_none(
+    make_node: MakeNode, journal: Path
+) -> None:
     node = make_node("alone", FLOWD__WORKER__CONCURRENCY="1")
     runs = [node.trigger("waiting") for _ in range(2)]
     eventually(lambda: sorted(_task(node, run)[0] for run in runs) == ["queued", "running"], "one to run, one to wait")
@@ -130,8 +144,15 @@ def test_a_worker_runs_more_tasks_at_a_time_while_it_runs(make_node: MakeNode, j
     ask([*flowd, "set-concurrency", worker["id"][:6], "2"])
 
     eventually(lambda: {_task(node, run)[0] for run in runs} == {"running"}, "both to run")
+    ask([*flowd, "set-concurrency", worker["id"][:6], "1"])
+    eventually(lambda: json.loads(ask([*flowd, "list", "-o", "json"]).stdout)[0]["concurrency"] == 1, "it to hold to 1")
+    runs.append(node.trigger("waiting"))
+    eventually(lambda: _task(node, runs[2])[0] == "queued", "the third to wait")
+    assert [_task(node, run) for run in runs[:2]] == [("running", 1)] * 2, "what runs goes on"
+
     Path(f"{journal}.go").touch()
-    eventually(lambda: all(node.run_state("waiting", run) == "success" for run in runs), "both to succeed")
+    eventually(lambda: all(node.run_state("waiting", run) == "success" for run in runs), "all to succeed")
+    assert [_task(node, run) for run in runs] == [("success", 1)] * 3
 
 
 def test_a_worker_that_cannot_write_its_logs_does_not_start(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from flowd.actions.clear_tasks import clear_run
 from flowd.actions.mark import cancel_tasks, mark_run, mark_tasks
 from flowd.domain.dag_run import DagRun
-from flowd.domain.errors import IllegalTransition, InvalidInput, NotFound
+from flowd.domain.errors import Conflict, IllegalTransition, InvalidInput, NotFound
 from flowd.domain.ids import UNMAPPED, RunId, TaskId
 from flowd.domain.states import RunState, TaskState
 from tests.support.ledger_site import LEASE, LedgerSite
@@ -115,6 +115,16 @@ async def test_a_cancelled_task_ends_at_once_unless_a_worker_must_first_kill_it(
 
     assert first == {"runs": "running", "waits": "failed", "below": "upstream_failed"}
     assert running.is_cancel_requested
+
+
+async def test_of_tasks_of_which_one_has_ended_none_is_stopped(site: LedgerSite) -> None:
+    run = await site.begin(a_dag(a_task("over"), a_task("runs")))
+    await site.succeed((await site.claim())["over"])
+
+    with pytest.raises(Conflict, match=r"has ended \(success\): there is nothing to stop$"):
+        await cancel_tasks(site.backends, run.dag_id, run.run_id, named("runs", "over"))
+
+    assert not (await site.instance(run, "runs")).is_cancel_requested
 
 
 async def test_a_run_that_is_marked_as_success_ends_with_all_it_has(site: LedgerSite) -> None:

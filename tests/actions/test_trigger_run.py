@@ -1,20 +1,17 @@
 """trigger_run: one run for ever, or a reason why not."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from flowd.db.metastore import Metastore
-from flowd.db.transaction import Transaction
 from flowd.domain.data_interval import DataInterval
-from flowd.domain.errors import Conflict, InvalidInput, MetastoreUnavailable, NotFound
-from flowd.domain.timetable import CronDataIntervalTimetable
+from flowd.domain.errors import Conflict, InvalidInput, NotFound
+from flowd.domain.timetable import CronDataIntervalTimetable, CronPartitionTimetable, RuntimePartitionTimetable
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LedgerSite
+from tests.support.lost_answer import LostAnswer
 from tests.support.paper_queue import PaperQueue
 from tests.support.specs import NOW, a_dag, a_task
 
@@ -184,15 +181,26 @@ async def test_i1_a_commit_whose_answer_was_lost_made_the_run_that_is_returned(
     await metastore.close()
 
 
-class LostAnswer(Metastore):
-    """A metastore that can lose the answer to its next COMMIT."""
+async def test_a_run_of_a_partition_is_asked_for_where_the_dag_has_some(open_sqlite_site: OpenSite) -> None:
+    site = open_sqlite_site()
+    hourly = CronPartitionTimetable("0 * * * *", "Asia/Tokyo", key_format="%Y-%m-%dT%H")
+    await site.put(
+        ETL,
+        a_dag(a_task("t"), dag_id="hourly", timetable=hourly),
+        a_dag(a_task("t"), dag_id="runtime", timetable=RuntimePartitionTimetable()),
+    )
 
-    is_next_lost = False
+    await site.trigger("hourly", partition_key="2026-03-02T10")
+    await site.trigger("runtime", partition_key="us")
 
-    @asynccontextmanager
-    async def transaction(self, *, is_brief: bool = False) -> AsyncIterator[Transaction]:
-        async with super().transaction(is_brief=is_brief) as tx:
-            yield tx
-        if self.is_next_lost:
-            self.is_next_lost = False
-            raise MetastoreUnavailable("the connection broke while the answer to COMMIT was under way")
+    assert await site.rows("SELECT partition_key, partition_date FROM dag_run ORDER BY id") == [
+        ("2026-03-02T10", datetime(2026, 3, 2, 1, tzinfo=UTC).timestamp() * 1e6), ("us", None)
+    ]  # fmt: skip
+    for dag_id, key, message in (
+        ("etl", "us", "'etl' is not a partitioned Dag"),
+        ("runtime", " ", "not blank"),
+        ("runtime", "k" * 251, "has 251 characters"),
+        ("hourly", "monday", "does not match the timetable's key_format"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
+            await site.trigger(dag_id, partition_key=key)

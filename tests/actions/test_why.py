@@ -6,6 +6,7 @@ import pytest
 
 from flowd.actions.clear_tasks import clear_run
 from flowd.actions.pause_dag import set_paused
+from flowd.actions.task_queues import set_queue_paused
 from flowd.actions.why import why
 from flowd.domain.dag_run import DagRun
 from flowd.domain.errors import NotFound
@@ -48,6 +49,13 @@ async def test_a_run_that_was_asked_for_later_says_when(site: LedgerSite) -> Non
     run = await site.trigger(run_after=later)
 
     assert await reasons(site, run, "a") == [f"its run is queued: it is not to start before {later.isoformat()}"]
+
+
+async def test_a_task_for_a_paused_queue_says_so(site: LedgerSite) -> None:
+    await set_queue_paused(site.backends, "gpu", True)
+    run = await site.begin(a_dag(a_task("a", queue="gpu")))
+
+    assert await reasons(site, run, "a") == ["queue 'gpu' is paused; nothing is queued in it until it is resumed"]
 
 
 async def test_a_paused_dag_is_the_first_reason(site: LedgerSite) -> None:

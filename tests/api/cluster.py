@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -32,9 +33,13 @@ from flowd.domain.ids import BundleHash, ClaimToken, DagId, InstanceKey, RunId
 from flowd.domain.states import TriggeredBy
 from flowd.domain.task_events import Claimed, Failed, Queued, Scheduled, Succeeded, TaskEvent
 from flowd.domain.task_instance import TaskInstance
+from flowd.node.dag_code import library_of, make_bundle_parser
 from flowd.queue.base import Claimed as Claim
+from flowd.queue.base import Queue
 from flowd.queue.database import DatabaseQueue
+from flowd.queue.structured import alongside
 from flowd.queue.wakeups import InProcessWakeups
+from flowd.secret_backends.lookup import metastore_alone
 from flowd.security.account_role import AccountRole
 from flowd.settings.load import load_settings
 from flowd.settings.model import Settings
@@ -190,20 +195,25 @@ async def _store(tx: Any, contents: Mapping[str, str], now: Any) -> BundleHash:
 
 
 @asynccontextmanager
-async def a_cluster(metastore: Metastore, folder: Path) -> AsyncIterator[Cluster]:
-    """The app over this metastore, with logs in `folder`, and a client of each role."""
-    settings = load_settings({"FLOWD_HOME": str(folder)}, folder=folder)
+async def a_cluster(
+    metastore: Metastore, folder: Path, queue: Queue | None = None, given: Mapping[str, str] | None = None
+) -> AsyncIterator[Cluster]:
+    """The app over this metastore, with logs in `folder`, and a client of each role; `queue` is open."""
+    settings = load_settings({"FLOWD_HOME": str(folder), **(given or {})}, folder=folder)
     clock, parts = MovableClock(), Parts()
-    queue = DatabaseQueue(claim_next=_nothing, give_up=_nothing_given, wakeups=InProcessWakeups())
+    queue = queue or DatabaseQueue(claim_next=_nothing, give_up=_nothing_given, wakeups=InProcessWakeups())
     backends = Backends(metastore=metastore, graphs=Graphs(), queue=queue, clock=clock)
-    app = create_app(backends, settings, readiness=parts, registry=CollectorRegistry())
+    bundles = make_bundle_parser(settings, library_of(settings, backends, metastore_alone()), os.environ)
+    app = create_app(backends, settings, bundles=bundles, readiness=parts, registry=CollectorRegistry())
     accounts, tokens = Accounts(metastore), app.state.context.tokens
     clients: dict[AccountRole | None, httpx.AsyncClient] = {None: _client(app)}
     for role in AccountRole:
-        await accounts.create(role.value.lower(), role, None)
-        clients[role] = _client(app, tokens.issue(role.value.lower(), role, clock.now()))
+        made = await accounts.create(role.value.lower(), role, None)
+        token = tokens.issue(made.username, role, clock.now(), generation=made.generation)
+        clients[role] = _client(app, token)
     try:
-        yield Cluster(app, backends, settings, clock, parts, clients)
+        async with alongside(app.state.change_feed.run()):
+            yield Cluster(app, backends, settings, clock, parts, clients)
     finally:
         for client in clients.values():
             await client.aclose()

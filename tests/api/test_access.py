@@ -1,15 +1,22 @@
 """Who may do what: every route is in the table, and its guard reads it."""
 
+from datetime import timedelta
+
 import pytest
 from fastapi.routing import APIRoute
 
-from flowd.api.access import ACCESS, ADMIN, PUBLIC, ApiRoute, required_role
+from flowd.api.access import ACCESS, ADMIN, PUBLIC, required_role
+from flowd.api.airflow2.route import Version1Route
 from flowd.api.dashboard.guard import PageRoute
+from flowd.api.guard import ApiRoute
 from flowd.db.accounts import Accounts
+from flowd.db.api_tokens import ApiTokens
 from flowd.security.account_role import AccountRole
 from tests.api.cluster import Cluster
 
 OPEN = {"/openapi.json", "/static"}
+ENDLESS = "GET /ui/events"
+"""Answers for as long as somebody listens: it has tests of its own."""
 
 
 def routes(cluster: Cluster) -> dict[str, APIRoute]:
@@ -45,8 +52,9 @@ async def test_whoever_is_not_logged_in_gets_nowhere_but_to_public_routes(cluste
         elif isinstance(route, PageRoute):
             assert answer.status_code == 303 and answer.headers["Location"].startswith("/login"), name
         else:
-            assert answer.status_code == 401 and answer.json() == {"detail": "Not authenticated"}, name
-            assert answer.headers["WWW-Authenticate"] == "Bearer"
+            assert answer.status_code == 401 and answer.json()["detail"] == "Not authenticated", name
+            wanted = 'Basic realm="flowd"' if isinstance(route, Version1Route) else "Bearer"
+            assert answer.headers["WWW-Authenticate"] == wanted
 
 
 async def test_every_api_route_refuses_the_role_below_the_one_it_asks_for(cluster: Cluster) -> None:
@@ -89,6 +97,18 @@ async def test_a_user_whose_role_was_taken_away_has_it_no_more_whatever_the_toke
     answer = await cluster.op.post("/api/v2/pools", json={"name": "p", "slots": 1})
 
     assert answer.status_code == 403
+
+
+async def test_an_api_token_is_let_in_with_the_role_that_it_was_made_for(cluster: Cluster) -> None:
+    secret, _ = await ApiTokens(cluster.metastore).create("op", "ci", timedelta(days=1), AccountRole.VIEWER)
+    headers = {"Authorization": f"Bearer {secret}"}
+
+    read = await cluster.anonymous.get("/api/v2/dags", headers=headers)
+    write = await cluster.anonymous.post("/api/v2/pools", json={"name": "p", "slots": 1}, headers=headers)
+    wrong = await cluster.anonymous.get("/api/v2/dags", headers={"Authorization": f"Bearer {secret[:-1]}"})
+
+    assert (read.status_code, write.status_code, wrong.status_code) == (200, 403, 403)
+    assert wrong.json()["detail"] == "the API token is none of this cluster's, or was revoked"
 
 
 async def test_the_guard_comes_before_the_body_is_read(cluster: Cluster) -> None:

@@ -1,7 +1,9 @@
 """Airflow's own client parses our answers: its models are strict about every type and required field."""
 
 import importlib
+import json
 import pkgutil
+from dataclasses import replace
 from typing import Any
 
 import airflow_client.client.models as models
@@ -9,8 +11,11 @@ import pytest
 from pydantic import BaseModel
 
 from flowd.db import import_errors
+from flowd.domain.ids import DagId
+from flowd.domain.timetable import CronTriggerTimetable
 from flowd.logs.paths import log_path
 from tests.api.cluster import Cluster
+from tests.support.specs import a_dag, a_task
 
 RUN = "/api/v2/dags/etl/dagRuns/one"
 TASK = f"{RUN}/taskInstances/extract"
@@ -38,6 +43,7 @@ ANSWERS = {
     f"{TASK}/xcomEntries": "XComCollectionResponse",
     f"{TASK}/xcomEntries/return_value": "XComResponseNative",
     f"{TASK}/xcomEntries/return_value?stringify=true": "XComResponseString",
+    "/api/v2/backfills?dag_id=daily": "BackfillCollectionResponse",
     "/api/v2/importErrors": "ImportErrorCollectionResponse",
     "/api/v2/eventLogs": "EventLogCollectionResponse",
     "/api/v2/pools": "PoolCollectionResponse",
@@ -84,6 +90,10 @@ async def busy(cluster: Cluster) -> Cluster:
     await cluster.succeed(instances["extract"], {"rows": 3})
     await cluster.send("POST", "/api/v2/variables", {"key": "v", "value": "1"}, 201)
     await cluster.send("POST", "/api/v2/connections", {"connection_id": "c", "conn_type": "http", "password": "x"}, 201)
+    daily = a_dag(a_task("t"), dag_id="daily", timetable=CronTriggerTimetable("0 0 * * *", "UTC"))
+    await cluster.save(daily)
+    await cluster.send("POST", "/api/v2/backfills", {**JANUARY, "dag_id": "daily", "dag_run_conf": {"a": 1}})
+    await cluster.save(replace(daily, dag_id=DagId("weekly")))
     async with cluster.metastore.transaction() as tx:
         await import_errors.replace(tx, ["bad.py"], {"bad.py": "no"}, await tx.now())
     path = log_path(cluster.settings.logs.folder, "etl", "one", "extract", -1, 1)
@@ -100,6 +110,7 @@ async def test_the_client_parses_what_is_read(busy: Cluster, path: str, name: st
     assert absent_fields(parsed(name, answer.text), answer.json()) == set()
 
 
+JANUARY = {"from_date": "2024-01-01T00:00:00Z", "to_date": "2024-01-31T00:00:00Z"}
 BODIES: dict[str, tuple[str, str, str, str, dict[str, Any]]] = {
     "trigger": ("POST", "/api/v2/dags/etl/dagRuns", "TriggerDAGRunPostBody", "DAGRunResponse", {}),
     "pause": ("PATCH", "/api/v2/dags/etl", "DAGPatchBody", "DAGResponse", {"is_paused": True}),
@@ -127,6 +138,20 @@ BODIES: dict[str, tuple[str, str, str, str, dict[str, Any]]] = {
         "TaskInstanceCollectionResponse",
         {"state": ["success"]},
     ),
+    "backfill": (
+        "POST",
+        "/api/v2/backfills",
+        "BackfillPostBody",
+        "BackfillResponse",
+        {**JANUARY, "dag_id": "weekly"},
+    ),
+    "dry run": (
+        "POST",
+        "/api/v2/backfills/dry_run",
+        "BackfillPostBody",
+        "DryRunBackfillCollectionResponse",
+        {**JANUARY, "dag_id": "weekly"},
+    ),
     "pool": ("POST", "/api/v2/pools", "PoolBody", "PoolResponse", {"name": "p", "slots": 1}),
     "variable": ("POST", "/api/v2/variables", "VariableBody", "VariableResponse", {"key": "k", "value": "1"}),
     "connection": (
@@ -142,7 +167,7 @@ BODIES: dict[str, tuple[str, str, str, str, dict[str, Any]]] = {
 @pytest.mark.parametrize("what", BODIES)
 async def test_we_take_the_bodies_that_the_client_makes_and_it_parses_the_answer(busy: Cluster, what: str) -> None:
     method, path, body_name, answer_name, fields = BODIES[what]
-    body = model(body_name).from_dict(fields).to_dict()
+    body = json.loads(model(body_name).from_dict(fields).to_json())
     if what == "trigger":
         body["logical_date"] = None
 

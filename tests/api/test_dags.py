@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from flowd.db import dags, import_errors
+from flowd.db import dags, import_errors, parse_requests
 from flowd.domain.ids import DagId
 from flowd.domain.retry import RetryPolicy
 from flowd.domain.timetable import CronTriggerTimetable
@@ -160,3 +160,12 @@ async def test_import_errors_are_listed_and_shown_with_their_dags(cluster: Clust
     assert (await cluster.get("/api/v2/dags/etl"))["has_import_errors"] is True
     assert (await cluster.get("/api/v2/importErrors/999", 404))["detail"].endswith("`999` was not found")
     assert await cluster.get("/api/v2/eventLogs") == {"event_logs": [], "total_entries": 0}
+
+
+async def test_a_file_of_a_dag_is_asked_for_again_once(either: Cluster) -> None:
+    for _ in range(2):
+        await either.send("PUT", "/api/v2/parseDagFile/etl.py", None, 201)
+    await either.send("PUT", "/api/v2/parseDagFile/no/such.py", None, 404)
+
+    async with either.metastore.reading() as tx:
+        assert await parse_requests.asked_for(tx) == {"etl.py"}

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from flowd.api.body_limit import BODY_BYTES, TOO_LARGE
+from flowd.api.body_limit import BODY_BYTES, too_large
+from flowd.api.dashboard.guard import COOKIE
 from flowd.api.envelope import SECURITY_HEADERS
 from flowd.db.metastore import Metastore
 from flowd.domain.errors import MetastoreUnavailable
@@ -40,7 +41,7 @@ async def test_a_long_body_is_413_whether_or_not_its_length_is_told(cluster: Clu
     untold = await cluster.user.post("/api/v2/dags/etl/dagRuns", content=chunks())
 
     for answer in (told, untold):
-        assert (answer.status_code, answer.json()) == (413, {"detail": TOO_LARGE})
+        assert (answer.status_code, answer.json()) == (413, {"detail": too_large(BODY_BYTES)})
 
 
 async def test_an_unknown_exception_is_500_with_the_request_id_and_without_its_text(
@@ -72,14 +73,17 @@ async def test_a_metastore_that_is_away_is_503_with_retry_after(
     monkeypatch.setattr(Metastore, "reading", away)
 
     answer = await cluster.viewer.get("/api/v2/dags")
+    page = await cluster.anonymous.get("/dags", headers={"Cookie": f"{COOKIE}=a-session"})
 
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    for one in (answer, page):
+        assert (one.status_code, one.headers["Retry-After"]) == (503, "5")
     assert answer.json() == {"detail": "the metastore did not answer: refused"}
+    assert "the metastore did not answer: refused" in page.text
     assert (await cluster.anonymous.get("/livez")).status_code == 200
 
 
 async def test_an_unknown_path_is_404_and_a_wrong_method_405_in_json(cluster: Cluster) -> None:
-    unknown = await cluster.anonymous.get("/nowhere")
+    unknown = await cluster.anonymous.get("/api/v2/nowhere")
     wrong = await cluster.viewer.put("/api/v2/dags")
 
     assert (unknown.status_code, unknown.json()) == (404, {"detail": "Not Found"})

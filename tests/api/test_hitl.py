@@ -129,3 +129,12 @@ async def test_the_form_on_the_tasks_page_answers(cluster: Cluster, browser: htt
     assert (sent.status_code, sent.headers["location"]) == (303, PAGE)
     assert (await cluster.get(DETAILS))["params_input"] == {"rows": 7}
     assert "answered by ada" in after and problems_of(after) == []
+
+
+async def test_a_link_may_fill_in_the_form(cluster: Cluster, browser: httpx.AsyncClient) -> None:
+    await asking(cluster)
+
+    page = (await browser.get(f"{PAGE}?option=yes&param%3Arows=%22%3E7")).text
+
+    assert 'value="yes" checked' in page and 'value="no" checked' not in page
+    assert 'name="param:rows" value="&#34;&gt;7"' in page and problems_of(page) == []

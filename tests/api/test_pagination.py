@@ -71,6 +71,8 @@ async def test_filters_select(either: Cluster, params: dict[str, Any], expected:
         ("dags", {"tags_match_mode": "some"}, ["query", "tags_match_mode"]),
         ("dags/~/dagRuns", {"state": "sleeping"}, ["query", "state"]),
         ("dags/~/dagRuns", {"run_after_gte": "yesterday"}, ["query", "run_after_gte"]),
+        ("dags/~/dagRuns", {"run_after_gte": "0001-01-01T00:00:00+14:00"}, ["query", "run_after_gte"]),
+        ("assets/1/queuedEvents", {"before": "9999-12-31T23:59:59-14:00"}, ["query", "before"]),
         ("dags/~/dagRuns", {"duration_gt": "nan"}, ["query", "duration_gt"]),
         ("dags/~/dagRuns", {"dag_version": "1e400"}, ["query", "dag_version"]),
         ("dags/~/dagRuns", {"dag_version": "9" * 30}, ["query", "dag_version"]),

@@ -18,7 +18,7 @@ from flowd.local_run import run_dag
 from flowd.sdk import templates
 from flowd.sdk.dag import DAG
 from flowd.sdk.dag_file import load
-from flowd.sdk.exceptions import DagWarning
+from flowd.sdk.exceptions import AirflowException, DagWarning
 
 HEADER = """
 from datetime import datetime, timedelta
@@ -174,6 +174,8 @@ RUNS = {
     "old names of modules": (
         "from airflow.contrib.sensors.python_sensor import PythonSensor\n"
         "from airflow.sensors.base_sensor_operator import BaseSensorOperator\n"
+        "from airflow.operators.dummy_operator import DummyOperator\nfrom airflow.operators.dummy import EmptyOperator\n"
+        "from airflow.utils.dates import datetime, timedelta\n"
         "from airflow.utils.helpers import chain\nfrom airflow.utils.decorators import apply_defaults\n" + bash(""),
         "ran",
     ),
@@ -183,6 +185,7 @@ RUNS = {
 WARNS = {
     "sla": (bash("sla=timedelta(hours=1)"), "sla has no effect; use execution_timeout"),
     "sla_miss_callback": (dag("sla_miss_callback=note"), "sla_miss_callback has no effect"),
+    "schedule_interval of a task": (bash("schedule_interval='@daily'"), "schedule_interval has no effect; a task has no"),
     "a deadline after the average": (
         "from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference\n"
         "alert = DeadlineAlert(reference=DeadlineReference.AVERAGE_RUNTIME(), interval=timedelta(hours=1), "
@@ -213,6 +216,10 @@ REFUSED = {
     "an unknown keyword": (bash("bash_comand='x'"), "unknown keyword 'bash_comand'; did you mean 'bash_command'"),
     "a positional argument": (dag("", 'BashOperator("t", "echo")'), "arguments need their names"),
     "an unknown trigger rule": (bash("trigger_rule='all_good'"), "no such rule; use one of all_success"),
+    "a relativedelta": (
+        "from dateutil.relativedelta import relativedelta\n" + dag("schedule=relativedelta(months=3)"),
+        "for months write '@monthly' or a cron expression such as '0 0 1 */3 *'",
+    ),
     "an unknown weight rule": (bash("weight_rule='mine'"), "weight_rule is 'mine', wanted one of absolute"),
 }  # fmt: skip
 """A file that cannot run, and what its author is told."""
@@ -244,6 +251,31 @@ def test_it_is_refused_with_what_to_write_instead(tmp_path: Path, spelling: str)
 
     with pytest.raises(FlowdError) as error:
         run(tmp_path, text)
+    assert said in str(error.value)
+
+
+NOT_HERE = {
+    "a query for runs": ("from airflow.models import DagRun\nDagRun.find(dag_id='d')", "DagRun.find is not in flowd: tasks have no"),
+    "a query for tasks": (
+        "from airflow.models import TaskInstance\nTaskInstance.get_task_instance('d', 'r', 't', -1)",
+        "ask flowd's REST API, which answers as Airflow's does",
+    ),
+    "a query for DAGs": ("from airflow.models import DagBag\nDagBag()", "ask flowd's REST API"),
+    "the API's own code": (
+        "from airflow.api.common.trigger_dag import trigger_dag", "a task triggers runs with TriggerDagRunOperator",
+    ),
+    "an executor": ("from airflow.executors.local_executor import LocalExecutor", "is of Airflow's own processes"),
+    "a decorator of a provider": ("from airflow.sdk import task\ntask.docker(image='x')", "the providers that are installed"),
+}  # fmt: skip
+"""A file that asks for what only Airflow has, and what its author is told."""
+
+
+@pytest.mark.parametrize("asked", NOT_HERE)
+def test_what_only_airflow_has_is_refused_with_the_way_to_it(tmp_path: Path, asked: str) -> None:
+    text, said = NOT_HERE[asked]
+
+    with pytest.raises((FlowdError, AirflowException, AttributeError, ImportError)) as error:
+        run(tmp_path, f"{text}\n{dag('')}")
     assert said in str(error.value)
 
 

@@ -17,6 +17,7 @@ from flowd.domain.ids import DagId, TaskId
 from flowd.domain.mappable import TAG
 from flowd.domain.states import RunType
 from flowd.domain.work import BashWork, PythonWork
+from flowd.operators.returned_value import MOST_CHARACTERS
 from flowd.sdk import secret_values
 from flowd.sdk.dag_file import load
 from tests.support.specs import an_assignment
@@ -70,17 +71,17 @@ def attempt(capsys: pytest.CaptureFixture[str]) -> Attempt:
     return Attempt(capsys)
 
 
-def test_secrets_are_masked_in_the_log_and_in_rendered_fields(
+def test_the_keeper_is_told_of_secrets_and_none_is_in_what_is_reported(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(secret_values, "_known", set())
     monkeypatch.setenv("AIRFLOW_CONN_DB", "postgres://me:open-sesame@h")
 
-    attempt("show", dag_id=DagId("secretive"), work=PythonWork(file="secretive.py", callable="x"))
+    result = attempt("show", dag_id=DagId("secretive"), work=PythonWork(file="secretive.py", callable="x"))
 
-    out, err = attempt.lines()
-    assert out[-1] == "printed ***"
-    assert err.splitlines()[-1] == "ValueError: raised *** for ***"
+    assert attempt.server.masked == ["open-sesame"]
+    assert result["error"]["message"] == "ValueError: raised *** for ***"
+    assert result["error"]["traceback"].splitlines()[-1] == "ValueError: raised *** for ***"
     assert attempt.server.rendered["op_args"] == ["***"]
 
 
@@ -156,7 +157,7 @@ def test_a_task_that_asks_to_come_back_calls_nobody(attempt: Attempt) -> None:
     ("task_id", "message"),
     [
         ("exits", "sys.exit(3) was called"),
-        ("returns_bytes", "value is a builtins.bytes, which an XCom cannot hold"),
+        ("returns_object", "value is a builtins.object, which an XCom cannot hold"),
         ("bad_template", "task 'bad_template', field 'bash_command': UndefinedError: 'nothing' is undefined"),
         ("unheard_of", "DAG 'attempts' has no task 'unheard_of'"),
     ],
@@ -181,6 +182,17 @@ def test_a_task_that_cannot_be_found_fails(attempt: Attempt, fields: dict[str, A
 
     assert result["outcome"] == "failed"
     assert message in result["error"]["message"]
+
+
+def test_a_value_that_is_too_long_to_be_sent_is_a_failure_that_says_so(attempt: Attempt) -> None:
+    result = attempt("returns_too_much")
+
+    log = attempt.lines()[0]
+    assert result["outcome"] == "failed"
+    assert "what it returned is lost: 67,1" in result["error"]["message"]
+    assert "let xcom.store keep large values" in "\n".join(log)
+    assert "failure of returns_too_much in failed" in log[-1]
+    assert max(len(line) for line in log) < 2 * MOST_CHARACTERS
 
 
 def test_a_task_that_pushes_nothing_has_no_value(attempt: Attempt) -> None:

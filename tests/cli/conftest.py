@@ -3,13 +3,16 @@
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
 from flowd.cli.main import main
+from flowd.db.metastore import Metastore
+from tests.api.cluster import a_cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,13 @@ class Outcome:
     code: int
     out: str
     err: str
+
+
+@pytest.fixture
+async def app(sqlite_metastore: Metastore, tmp_path: Path) -> AsyncIterator[FastAPI]:
+    """The app of an api role."""
+    async with a_cluster(sqlite_metastore, tmp_path) as cluster:
+        yield cluster.app
 
 
 Flowd = Callable[..., Outcome]
@@ -32,6 +42,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FLOWD_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home"
+
+
+@pytest.fixture
+def keys(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # after `home`, which unsets them
+    """Those that whoever shares a server must have."""
+    monkeypatch.setenv("FLOWD__SECURITY__SECRET_KEY", "a secret of thirty-two characters")
+    monkeypatch.setenv("FLOWD__SECURITY__FERNET_KEY", "A" * 43 + "=")
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_cleaning_says_what_it_did(flowd: Flowd) -> None:
 
 
 def test_a_metastore_that_is_away_is_unreachable_and_keeps_its_password(
-    flowd: Flowd, monkeypatch: pytest.MonkeyPatch
+    flowd: Flowd, monkeypatch: pytest.MonkeyPatch, keys: None
 ) -> None:
     monkeypatch.setenv("FLOWD__DATABASE__URL", AWAY)
 
@@ -55,7 +55,7 @@ def test_a_metastore_that_is_away_is_unreachable_and_keeps_its_password(
 
 
 def test_a_server_database_without_a_schema_is_not_touched_by_other_commands(
-    flowd: Flowd, monkeypatch: pytest.MonkeyPatch, postgres_url: str
+    flowd: Flowd, monkeypatch: pytest.MonkeyPatch, keys: None, postgres_url: str
 ) -> None:
     monkeypatch.setenv("FLOWD__DATABASE__URL", postgres_url)
 
@@ -68,5 +68,5 @@ def test_a_server_database_without_a_schema_is_not_touched_by_other_commands(
 
 
 def test_an_embedded_metastore_is_made_by_the_first_command_that_needs_it(flowd: Flowd, home: Path) -> None:
-    assert flowd("pools", "list", "-o", "plain").out == "default_pool\t128\tDefault pool\tfalse\n"
+    assert flowd("pools", "list", "-o", "plain").out == "default_pool\t128\t128\t0\t0\tDefault pool\tfalse\n"
     assert (home / "flowd.db").is_file()

@@ -18,7 +18,7 @@ def test_a_pool_without_a_limit_takes_minus_one_for_a_number(flowd: Flowd) -> No
     ("arguments", "code", "message"),
     [
         (["runs", "list", "nope"], 3, "The Dag with ID: `nope` was not found"),
-        (["runs", "list", "--state", "bogus"], 2, "'bogus' is no state of a run; wanted queued, running"),
+        (["runs", "list", "--state", "bogus"], 2, "state: Input should be one of queued, running"),
         (["dags", "next", "nope"], 3, "The Dag with ID: `nope` was not found"),
     ],
 )

@@ -56,6 +56,21 @@ def test_a_folder_that_runs_passes_in_ci_warnings_or_not(flowd: Flowd, tmp_path:
     assert outcome.out.splitlines()[1].startswith("moving.py:4: warning: days_ago(1) is another date each day")
 
 
+def test_what_is_wrong_with_a_plugin_is_said_once(flowd: Flowd, tmp_path: Path) -> None:
+    folder = write(tmp_path / "dags", "fine.py")
+    (tmp_path / "dags" / "second.py").write_text(FILES["fine.py"].replace("fine", "second"))
+    (tmp_path / "dags" / "plugins").mkdir()
+    (tmp_path / "dags" / "plugins" / "broken_plugin.py").write_text("from absent import AirflowPlugin\n")
+
+    outcome = flowd("lint", folder)
+
+    assert outcome.out.splitlines()[0] == (
+        "several files: warning: plugins/broken_plugin.py is left out: No module named 'absent'"
+    )
+    assert sum("is left out" in line for line in outcome.out.splitlines()) == 1
+    assert outcome.err == "files: 2, runs: 2\n"
+
+
 def test_one_file_can_be_read_and_a_path_that_is_none_is_named(flowd: Flowd, tmp_path: Path) -> None:
     folder = write(tmp_path / "dags", "helper.py")
 

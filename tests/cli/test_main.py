@@ -51,6 +51,42 @@ def test_help_imports_nothing_of_the_server() -> None:
         assert noun.is_hidden or f"  {name} " in done.stdout
 
 
+def test_a_command_that_goes_to_a_server_imports_nothing_of_one() -> None:
+    script = """
+import json, sys
+from flowd.cli.main import main
+try:
+    main(["dags", "list", "--api", "http://127.0.0.1:1"])
+except SystemExit as ended:
+    assert ended.code == 5, ended
+print(json.dumps(sorted(sys.modules)))
+"""
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    loaded = set(json.loads(done.stdout))
+    assert loaded.isdisjoint(
+        {"sqlalchemy", "alembic", "fastapi", "starlette", "pydantic_settings", "uvicorn", "structlog"}
+    )
+    assert "httpx" in loaded
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("flowd as", ["assets", "asset-state"]),
+        ("flowd dags tr", ["trigger"]),
+        ("flowd dags trigger --lo", ["--logical-date"]),
+    ],
+)
+def test_the_shell_completes_nouns_verbs_and_options(line: str, completed: list[str]) -> None:
+    asked = {"_FLOWD_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+
+    done = subprocess.run([FLOWD], env={**os.environ, **asked}, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == completed
+
+
 def test_help_answers_at_once() -> None:
     def seconds(*arguments: str) -> float:
         # Of the processor: what else the machine is doing must not decide this.
@@ -138,6 +174,7 @@ def test_an_interrupted_command_ends_as_shells_expect(flowd: Flowd, monkeypatch:
 
 
 def test_the_version_is_bare_or_with_the_libraries(flowd: Flowd) -> None:
+    assert flowd("--version").out == f"{__version__}\n"
     assert flowd("version").out == f"{__version__}\n"
     assert json.loads(flowd("version", "--all", "-o", "json").out)["flowd"] == __version__
 

@@ -32,8 +32,19 @@ def test_plain_is_for_cut_and_awk(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys, Format.PLAIN) == "a\t10\ttrue\ttwo\\nlines\nlong name\t\tfalse\t\n"
 
 
-def test_json_keeps_the_types(capsys: pytest.CaptureFixture[str]) -> None:
-    assert json.loads(printed(capsys, Format.JSON)) == [{name: row[name] for name in COLUMNS} for row in ROWS]
+def test_json_is_all_of_each_row_with_its_types(capsys: pytest.CaptureFixture[str]) -> None:
+    assert json.loads(printed(capsys, Format.JSON)) == ROWS
+
+
+def test_a_column_has_a_name_of_its_own_and_reaches_into_what_may_not_be_set(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows: list[dict[str, Any]] = [{"last": {"at": "2026-11-27T01:02:03.456789Z"}}, {"last": None}]
+
+    show_rows(rows, ["seen:last.at"], Format.TABLE)
+    show_rows(rows, ["seen:last.at"], Format.PLAIN)
+
+    assert capsys.readouterr().out == "seen\n2026-11-27T01:02:03Z\n\n2026-11-27T01:02:03.456789Z\n\n"
 
 
 def test_yaml_quotes_what_would_be_read_as_something_else(capsys: pytest.CaptureFixture[str]) -> None:

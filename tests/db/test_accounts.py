@@ -8,7 +8,7 @@ import pytest
 from flowd.db.accounts import Accounts
 from flowd.db.login_links import LoginLinks
 from flowd.db.metastore import Metastore
-from flowd.domain.errors import Conflict, InvalidInput, NotFound, Unauthorised
+from flowd.domain.errors import Conflict, InvalidInput, MetastoreUnavailable, NotFound, Unauthorised
 from flowd.security.account_role import AccountRole
 
 
@@ -148,3 +148,40 @@ async def test_a_new_password_and_a_deletion_void_the_links_of_before(accounts: 
     for token in (first, second):
         with pytest.raises(Unauthorised):
             await links.redeem(token)
+
+
+async def test_there_is_always_an_admin_who_is_let_in(accounts: Accounts) -> None:
+    await accounts.create("ada", AccountRole.ADMIN, None)
+    await accounts.create("bob", AccountRole.ADMIN, None)
+    await accounts.change("bob", is_active=False)
+
+    for attempt in (
+        accounts.set_role("ada", AccountRole.OP),
+        accounts.change("ada", is_active=False),
+        accounts.delete("ada"),
+    ):
+        with pytest.raises(Conflict, match="user 'ada' is the last Admin; make another one first"):
+            await attempt
+
+    await accounts.change("bob", is_active=True)
+    await accounts.delete("ada")
+    assert [one.username for one in await accounts.list()] == ["bob"]
+
+
+async def test_of_two_admins_who_shut_each_other_out_at_the_same_time_one_stays(accounts: Accounts) -> None:
+    await accounts.create("ada", AccountRole.ADMIN, None)
+    await accounts.create("bob", AccountRole.ADMIN, None)
+
+    outcomes = await asyncio.gather(
+        *(accounts.change(name, is_active=False) for name in ("ada", "bob")), return_exceptions=True
+    )
+
+    (refused,) = (one for one in outcomes if one is not None)
+    assert isinstance(refused, Conflict | MetastoreUnavailable)
+    assert len([one for one in await accounts.list() if one.is_active]) == 1
+
+
+@pytest.mark.parametrize("name", ["a/b", "a\x00b", "a\u202eb"])
+async def test_a_name_that_no_path_or_page_can_show_is_refused(accounts: Accounts, name: str) -> None:
+    with pytest.raises(InvalidInput, match="has a slash or a character that cannot be seen"):
+        await accounts.create(name, AccountRole.USER, None)

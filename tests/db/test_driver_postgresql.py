@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import InvalidRequestError, ProgrammingError
 
 from flowd.db.metastore import Metastore
@@ -60,3 +61,34 @@ async def test_a_transaction_that_passed_over_an_error_is_not_taken_for_written(
                 await tx.execute("SELECT * FROM nothing")
 
     assert await read(metastore) == [(1,)]
+
+
+async def test_texts_are_planned_for_their_indexes_and_what_sqlalchemy_builds_by_statistics(
+    metastore: Metastore,
+) -> None:
+    asked = "SELECT current_setting('enable_seqscan'), current_setting('plan_cache_mode')"
+
+    async with metastore.reading() as tx:
+        written = (await tx.execute(asked)).one()
+        built = (await tx.execute(text(asked))).one()
+    async with metastore.reading() as tx:
+        next_written = (await tx.execute(asked)).one()
+
+    assert tuple(written) == tuple(next_written) == ("off", "force_generic_plan")
+    assert tuple(built) == ("on", "force_custom_plan")
+
+
+@pytest.mark.parametrize(("seconds", "is_kept"), [(1_000.0, True), (-1.0, False)])
+async def test_a_plan_that_was_made_for_a_smaller_table_is_not_used_for_long(
+    metastore: Metastore, monkeypatch: pytest.MonkeyPatch, seconds: float, is_kept: bool
+) -> None:
+    monkeypatch.setattr("flowd.db.driver_postgresql.PLANNED_FOR_SECONDS", seconds)
+    asked = text("SELECT MAX(prepare_time) FROM pg_prepared_statements WHERE statement = 'SELECT id FROM note'")
+
+    async with metastore.transaction() as tx:
+        await tx.execute("SELECT id FROM note")
+        first = (await tx.execute(asked)).scalar_one()
+        await tx.execute("SELECT id FROM note")
+        second = (await tx.execute(asked)).scalar_one()
+
+    assert (second == first) is is_kept

@@ -133,6 +133,27 @@ async def test_a_brief_transaction_runs_in_the_event_loop_and_any_other_beside_i
     assert await thread_of(is_brief=False) != threading.get_ident()
 
 
+async def test_a_brief_transaction_that_lingers_goes_on_beside_the_event_loop(metastore: Metastore) -> None:
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    turning = asyncio.create_task(turn())
+    async with metastore.transaction(is_brief=True) as tx:
+        await tx.execute("INSERT INTO note VALUES (1)")
+        before = turns
+        tx.linger()
+        await tx.execute("INSERT INTO note VALUES (2)")
+        after = turns
+    turning.cancel()
+
+    assert (before, after > 0) == (0, True)
+
+
 async def test_a_brief_transaction_that_must_wait_for_another_process_does_not_hold_up_the_event_loop(
     metastore: Metastore, tmp_path: Path
 ) -> None:

@@ -45,7 +45,7 @@ async def test_what_is_in_memory_is_not_read_again_and_the_rest_at_once(site: Le
 
 async def test_what_was_used_longest_ago_makes_room(site: LedgerSite) -> None:
     a, b, c = await versions(site, "a", "b", "c")
-    graphs = Graphs(most=2)
+    graphs = Graphs(most_tasks=2)
     for key in (a, b, a, c):
         await read(site.metastore, graphs, key)
 
@@ -55,7 +55,7 @@ async def test_what_was_used_longest_ago_makes_room(site: LedgerSite) -> None:
 async def test_more_than_there_is_room_for_is_still_returned(site: LedgerSite) -> None:
     keys = await versions(site, "a", "b", "c")
 
-    assert await read(site.metastore, Graphs(most=1), *keys) == 1
+    assert await read(site.metastore, Graphs(most_tasks=1), *keys) == 1
 
 
 async def test_a_version_that_is_not_there_is_named(site: LedgerSite) -> None:

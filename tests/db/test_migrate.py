@@ -14,10 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from flowd.db import migrate
+from flowd.db.columns import WHOLE
 from flowd.db.metastore import Metastore
 from flowd.db.migrate import SCRIPTS, downgrade, reset, upgrade
 from flowd.db.revisions import HEAD, REVISIONS, SchemaState, current
-from flowd.db.tables import WHOLE, metadata
+from flowd.db.tables import metadata
 from flowd.domain.errors import Conflict, InvalidInput, MetastoreUnavailable
 from tests.support.services import MariadbServer
 

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from flowd.db import nodes
-from flowd.db.nodes import Node
+from flowd.db.nodes import Node, Wish
 from flowd.roles.presence import Presence
 from tests.support.ledger_site import LedgerSite
 from tests.support.specs import NOW
 
 NODE = Node(
     id="n1",
+    name="master1/7-ab",
     host="master1",
     pid=7,
     roles=("api", "scheduler"),
@@ -19,8 +20,8 @@ NODE = Node(
 )
 
 
-def never(concurrency: int) -> None:
-    raise AssertionError(f"nobody wants {concurrency}")
+def never(wish: Wish) -> None:
+    raise AssertionError(f"nobody wants {wish}")
 
 
 async def seen(site: LedgerSite) -> list[Node]:
@@ -30,7 +31,7 @@ async def seen(site: LedgerSite) -> list[Node]:
 
 async def test_a_node_is_seen_as_it_described_itself_last(site: LedgerSite) -> None:
     now = NODE
-    presence = Presence(site.metastore, lambda: now, resize=never)
+    presence = Presence(site.metastore, lambda: now, heed=never)
     await presence.step()
     (first,) = await seen(site)
     now = replace(NODE, running=3, concurrency=40, queues=())
@@ -43,8 +44,8 @@ async def test_a_node_is_seen_as_it_described_itself_last(site: LedgerSite) -> N
 
 
 async def test_a_node_that_leaves_is_forgotten_and_one_that_died_is_not(site: LedgerSite) -> None:
-    leaving, dead = Presence(site.metastore, lambda: NODE, resize=never), replace(NODE, id="n2", queues=())
-    await Presence(site.metastore, lambda: dead, resize=never).step()
+    leaving, dead = Presence(site.metastore, lambda: NODE, heed=never), replace(NODE, id="n2", queues=())
+    await Presence(site.metastore, lambda: dead, heed=never).step()
     await leaving.step()
     before = [node.id for node in await seen(site)]
 
@@ -55,25 +56,28 @@ async def test_a_node_that_leaves_is_forgotten_and_one_that_died_is_not(site: Le
     assert [node.id for node in await seen(site)] == ["n2"]
 
 
-async def test_a_node_hears_once_how_many_tasks_it_is_to_run(site: LedgerSite) -> None:
-    heard: list[int] = []
-    presence = Presence(site.metastore, lambda: NODE, resize=heard.append)
+async def test_a_node_hears_once_what_is_wanted_of_it_and_says_at_once_what_became_of_it(site: LedgerSite) -> None:
+    heard: list[Wish] = []
+    presence = Presence(site.metastore, lambda: NODE, heed=heard.append)
     await presence.step()
-    for wanted in (5, 5, 0):
+    for wanted, is_to_drain in ((5, False), (5, False), (0, True), (0, False)):
         async with site.metastore.transaction() as tx:
             await nodes.want_concurrency(tx, NODE.id, wanted)
+            await nodes.want_drained(tx, NODE.id, is_to_drain)
             await nodes.want_concurrency(tx, "nosuch", 99)
-        await presence.step()
-        await presence.step()
+        is_new = len(heard)
+        assert await presence.step() is (len(heard) > is_new)
+        assert await presence.step() is False
 
-    assert heard == [5, 0]
+    assert heard == [Wish(concurrency=5), Wish(concurrency=0, is_to_drain=True), Wish(concurrency=0)]
+    assert [node.wish for node in await seen(site)] == [heard[-1]]
 
 
 async def test_a_node_that_died_long_ago_is_forgotten_when_another_comes(site: LedgerSite) -> None:
-    await Presence(site.metastore, lambda: NODE, resize=never).step()
+    await Presence(site.metastore, lambda: NODE, heed=never).step()
     async with site.metastore.transaction() as tx:
         await tx.execute("UPDATE node SET seen_at = 0")
 
-    await Presence(site.metastore, lambda: replace(NODE, id="n2"), resize=never).step()
+    await Presence(site.metastore, lambda: replace(NODE, id="n2"), heed=never).step()
 
     assert [node.id for node in await seen(site)] == ["n2"]

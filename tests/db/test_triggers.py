@@ -132,7 +132,7 @@ async def test_what_needs_no_trigger_is_given_to_nobody(site: LedgerSite) -> Non
     await deferred(site, Deferral(otherwise=Resume(method="done", event=1)), wait=MINUTE)
 
     async with site.metastore.reading() as tx:
-        assert not await triggers.is_any_open(tx)
+        assert not await triggers.is_any(tx)
     assert await hold(site, "a") == []
     await site.pass_time(MINUTE)
     assert (await go_on(site)).assignment.resume == Resume(method="done", event=1)
@@ -149,4 +149,4 @@ async def test_the_trigger_of_a_cleared_instance_is_run_no_longer(site: LedgerSi
     assert await settle(site, claimed.token, News(event=1)) is None
     assert await hold(site, "a") == []
     async with site.metastore.reading() as tx:
-        assert not await triggers.is_any_open(tx)
+        assert not await triggers.is_any(tx)

@@ -74,7 +74,7 @@ def test_the_page_of_states_has_every_state_and_says_which_hold_a_slot() -> None
 
 
 def test_no_block_is_marked_in_a_way_that_no_test_knows() -> None:
-    known = {"", "sh", "sh run", "text output", "python dag", "python", "json"}
+    known = {"", "sh", "sh run", "text output", "python dag", "python", "json", "yaml"}
 
     assert [block.where for page in PAGES for block in blocks(page) if block.info not in known] == []
 

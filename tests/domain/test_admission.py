@@ -230,6 +230,17 @@ def test_a_refusal_names_the_limit(candidate: Candidate, taken: list[Candidate],
     assert (refusal.limit, str(refusal)) == (limit, text)
 
 
+def test_nothing_is_admitted_to_a_paused_queue_and_it_holds_up_no_other() -> None:
+    occupancy = Occupancy(pool_sizes={"default_pool": 1}, paused_queues={"gpu"})
+
+    verdicts = admit([a_candidate(1, queue="gpu", priority=9), a_candidate(2)], occupancy)
+
+    assert [one.key for one in verdicts.admitted] == [2]
+    assert str(next(iter(verdicts.refused.values()))) == (
+        "queue 'gpu' is paused; nothing is queued in it until it is resumed"
+    )
+
+
 def test_every_limit_has_its_own_text() -> None:
     texts = {str(Refusal(limit=limit, name="it", used=1, size=2)) for limit in Limit}
 

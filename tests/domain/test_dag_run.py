@@ -15,9 +15,11 @@ LEGAL = {
     RunEvent.SUCCEEDED: ({RunState.RUNNING}, RunState.SUCCESS),
     RunEvent.FAILED: ({RunState.RUNNING}, RunState.FAILED),
     RunEvent.TIMED_OUT: ({RunState.RUNNING}, RunState.FAILED),
+    RunEvent.DEADLOCKED: ({RunState.RUNNING}, RunState.FAILED),
     RunEvent.CLEARED: (set(RunState), RunState.QUEUED),
     RunEvent.MARKED_SUCCESS: (set(RunState), RunState.SUCCESS),
     RunEvent.MARKED_FAILED: (set(RunState), RunState.FAILED),
+    RunEvent.BACKFILL_CANCELLED: ({RunState.QUEUED}, RunState.FAILED),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from flowd.domain.asset_watch import WatcherSpec
 from flowd.domain.assets import AssetSpec
 from flowd.domain.dag_spec import (
     LONGEST_DURATION,
@@ -18,9 +19,11 @@ from flowd.domain.dag_spec import (
     structural_hash,
 )
 from flowd.domain.deadline import DeadlineKind, DeadlineSpec
+from flowd.domain.deferral import TriggerSpec
 from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import TaskId
 from flowd.domain.map_length import Expansion, ResultLength
+from flowd.domain.partition.plan import Partitioning
 from flowd.domain.retry import RetryPolicy
 from flowd.domain.task_spec import OnLost, StartMethod, TaskRole, TaskSpec, task_from_json, task_to_json
 from flowd.domain.timetable import DeltaTriggerTimetable, OnceTimetable
@@ -37,6 +40,8 @@ DAG_CHANGES: dict[str, Any] = {
     "file": "other.py",
     "timetable": OnceTimetable(),
     "assets": ORDERS,
+    "partitioning": Partitioning(),
+    "watchers": (WatcherSpec(asset="orders", name="w", trigger=TriggerSpec(classpath="a.B", kwargs={}, file="")),),
     "tasks": (a_task("get"), a_task("load", after=["get"])),
     "start_date": NOW,
     "end_date": NOW,
@@ -75,6 +80,8 @@ TASK_CHANGES: dict[str, Any] = {
     "expansion": Expansion(length=ResultLength(TaskId("a")), group="g"),
     "outlets": (ORDERS,),
     "inlets": (ORDERS,),
+    "start_date": NOW,
+    "end_date": NOW,
     "presentation": {"owner": "a"},
 }
 

@@ -4,6 +4,7 @@ import os
 import random
 import secrets
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -31,16 +32,21 @@ NewCluster = Callable[..., Cluster]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all scenarios to one process of a parallel run: they share servers and a cluster."""
+    """Keep scenarios that share a cluster to one process of a parallel run.
+
+    The short campaign is one group: its servers take longer to start than others would save. The long one has a group
+    for each test function, so that each process of the run has a cluster of its own.
+    """
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("faults"))
+            is_long = item.get_closest_marker("soak") is not None
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("[")[0] if is_long else "faults"))
 
 
 @pytest.fixture(scope="session")
-def seed() -> int:
-    """The seed of this session; FLOWD_FAULT_SEED repeats one."""
-    return int(os.environ.get(SEED_VARIABLE) or secrets.randbelow(2**31))
+def seed(testrun_uid: str) -> int:
+    """The seed of this session, the same in all processes of a parallel one; FLOWD_FAULT_SEED repeats one."""
+    return int(os.environ.get(SEED_VARIABLE) or zlib.crc32(testrun_uid.encode()) >> 1)
 
 
 @pytest.fixture(scope="session")

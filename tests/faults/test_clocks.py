@@ -19,15 +19,19 @@ pytestmark = pytest.mark.timeout(1200)
 SHIFTS = {"an hour": timedelta(hours=1), "400 days": timedelta(days=400)}
 SHORTEST_SHIFT_US = 3_000 * 1_000_000
 DAGS = ("journal_chain", "journal_fan")
+PATIENT = {"FLOWD__WORKER__LEASE": "60s"}
 
 
 @contextmanager
 def a_pair_of_schedulers(new_cluster: NewCluster, other: Mapping[str, str] = NOTHING) -> Iterator[Cluster]:
-    """A small cluster that nobody uses afterwards: what a clock has done cannot be undone."""
+    """A small cluster that nobody uses afterwards: what a clock has done cannot be undone.
+
+    Its leases are long: a task that is lost there has been lost to a clock, and not to a busy machine.
+    """
     with new_cluster() as cluster:
-        cluster.add("master1", "api,scheduler")
-        cluster.add("worker1", "worker")
-        cluster.add("other", "scheduler,worker", other)
+        cluster.add("master1", "api,scheduler", PATIENT)
+        cluster.add("worker1", "worker", PATIENT)
+        cluster.add("other", "scheduler,worker", {**PATIENT, **other})
         cluster.await_ready()
         cluster.prepare()
         yield cluster

@@ -16,10 +16,6 @@ IN_TASKS = {"operators/services/sql_hook.py"}
 """What runs in a task's process, on a database of the user's."""
 
 
-NOT_BY_REQUEST = ("mark.cancel_tasks.", "workers.set_concurrency.")
-"""Actions that the REST API does not have yet."""
-
-
 def test_nothing_is_committed_but_through_a_door() -> None:
     calls = [
         (path.relative_to(SOURCE), node.func.attr)
@@ -54,7 +50,7 @@ def test_somebody_knows_how_to_bring_a_node_to_each_door() -> None:
 def test_somebody_knows_a_request_that_brings_an_api_to_each_door() -> None:
     wanted = set(doors_of("api"))
 
-    assert {name for name in wanted if not name.startswith((*REQUESTS, "trigger_run.", *NOT_BY_REQUEST))} == set()
+    assert {name for name in wanted if not name.startswith((*REQUESTS, "trigger_run."))} == set()
 
 
 def test_a_node_knows_its_doors_by_the_names_of_the_catalogue(cluster: Cluster) -> None:

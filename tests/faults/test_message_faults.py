@@ -13,7 +13,7 @@ from tests.faults.harness.trial import SETTLE_SECONDS
 
 pytestmark = pytest.mark.timeout(3600)
 
-FLOOD_SECONDS = 400.0
+FLOOD_SECONDS = 1200.0
 
 MANY = int(os.environ.get("FLOWD_FAULT_JUNK", "100000"))
 ALTERATIONS: dict[str, Alteration] = {

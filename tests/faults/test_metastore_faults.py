@@ -88,7 +88,7 @@ def test_the_answer_to_every_fourth_commit_is_lost_and_every_seventh_fails(clust
                 *(Order(door=door, action=Action.FAIL, moment=Moment.BEFORE, every=7) for door in commits),
             )
         it.trigger(12)
-        it.await_progress(40)
+        it.await_progress(30)  # of the 36 ends that 12 runs have at least, whichever DAGs the seed deals
         it.note_obeyed()
 
 

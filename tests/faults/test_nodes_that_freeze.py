@@ -25,6 +25,15 @@ def test_a_scheduler_that_freezes_with_locks_in_its_hand_holds_nobody_up(
         it.await_obeyed(cluster["master1"])
 
 
+def test_a_scheduler_that_freezes_amid_a_statement_holds_nobody_up(cluster: Cluster, trial: StartTrial) -> None:
+    # PostgreSQL calls such a session active, and would wait for its node for ever.
+    door = "dispatcher.pass.commit"
+    with trial(f"SIGSTOP of a scheduler amid a statement, with the locks of {door}", is_left_broken=True) as it:
+        cluster["master1"].order(Order(door=door, action=Action.STOP_AMID, moment=Moment.BEFORE))
+        it.trigger(10, urls=[cluster["master2"].process.url])
+        it.await_obeyed(cluster["master1"])
+
+
 def test_a_worker_frozen_for_two_leases_is_fenced_and_wakes_to_change_nothing(
     cluster: Cluster, trial: StartTrial
 ) -> None:

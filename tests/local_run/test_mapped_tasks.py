@@ -254,3 +254,36 @@ def test_a_mapped_group_expands_over_literals_over_dicts_and_over_nothing() -> N
     assert (values("crossed.first"), values("crossed.second")) == ([1, 1, 2, 2], ["a", "b", "a", "b"])
     assert (values("kwargs.first"), values("kwargs.second")) == ([1, 3], [2, 4])
     assert (found["empty.first", -1], found["empty.second", -1]) == ("skipped", "skipped")
+
+
+def test_map_index_template_names_the_instances_of_operators_of_functions_and_of_groups() -> None:
+    @task(map_index_template="{{ task.op_kwargs['x'] }}")
+    def named(x: str) -> None:
+        if x == "south":
+            raise AirflowException("failed, and named all the same")
+
+    @task_group
+    def line(x: str) -> None:
+        keep.override(task_id="inner", map_index_template="{{ ti.map_index }} of {{ task.op_args[0] }}")(x)
+
+    with DAG("d", start_date=DATE) as dag:
+        named.expand(x=make(["north", "south"]))
+        named.override(task_id="partial").partial().expand(x=["east"])
+        Collected.partial(task_id="operator", map_index_template="{{ task.text }}").expand(text=["a", "b"])
+        line.expand(x=["p", "q"])
+        double.expand(x=[1])
+
+    run = dag.test()
+
+    names = {(one.task_id, one.map_index): one.rendered_map_index for one in run.tasks}
+    assert names == {
+        ("make", -1): None,
+        ("named", 0): "north",
+        ("named", 1): "south",
+        ("partial", 0): "east",
+        ("operator", 0): "a",
+        ("operator", 1): "b",
+        ("line.inner", 0): "0 of p",
+        ("line.inner", 1): "1 of q",
+        ("double", 0): "0",
+    }

@@ -31,8 +31,8 @@ async def test_a_line_says_when_and_by_whom_it_was_said(tmp_path: Path) -> None:
     at = datetime(2026, 1, 1, 12, 0, 0, 1, tzinfo=UTC)
     assert window.lines == (
         LogLine(at=at, stream=LogStream.STDOUT, text="out"),
-        LogLine(at=at, stream=LogStream.STDERR, text="err"),
-        LogLine(at=at, stream=LogStream.FLOWD, text="flowd"),
+        LogLine(at=at, stream=LogStream.STDERR, text="err", start=len(line("out"))),
+        LogLine(at=at, stream=LogStream.FLOWD, text="flowd", start=len(line("out") + line("err"))),
     )
     assert str(window.lines[0]) == "[2026-01-01T12:00:00.000001+00:00] out"
 
@@ -42,6 +42,29 @@ async def test_a_line_that_was_cut_is_joined_with_the_next_of_its_stream(tmp_pat
     path.write_bytes(line("one ", "O") + line("meanwhile", "e") + line("two ", "O") + line("three") + line("next"))
 
     assert await texts(path, 10_000) == ["one two three", "meanwhile", "next"]
+
+
+async def test_a_window_from_where_a_line_begins_begins_with_that_line(tmp_path: Path) -> None:
+    path = tmp_path / "1.log"
+    path.write_bytes(
+        line("first") + b"no log line\n" + line("cut", "O") + line("err", "e") + line(" on") + line("last")
+    )
+    reader = LogReader()
+
+    window = await reader.window(path)
+
+    assert window is not None and [one.text for one in window.lines] == [
+        "first",
+        "no log line",
+        "cut on",
+        "err",
+        "last",
+    ]
+    for one in window.lines:
+        again = await reader.window(path, one.start)
+        assert again is not None and again.lines[0] == one
+    hits = await reader.find(path, "last", most=1)
+    assert [hit.line.start for hit in hits] == [hits[0].start] == [window.lines[-1].start]
 
 
 async def test_a_line_that_is_still_being_written_waits_for_its_end(tmp_path: Path) -> None:
@@ -96,3 +119,21 @@ async def test_a_window_behind_the_end_is_empty(tmp_path: Path) -> None:
 
     assert window is not None and (window.lines, window.is_last) == ((), True)
     assert await texts(path, 100, 10_000) == []
+
+
+async def test_what_is_looked_for_is_found_in_the_whole_log_with_the_place_where_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "1.log"
+    lines = [line("first"), line("an Error here", "e"), line("middle"), line("ERROR again")]
+    path.write_bytes(b"".join(lines))
+    reader = LogReader(window_bytes=64)
+
+    hits = await reader.find(path, "error", most=9)
+
+    assert [(hit.line.text, hit.line.stream) for hit in hits] == [
+        ("an Error here", LogStream.STDERR),
+        ("ERROR again", LogStream.STDOUT),
+    ]
+    assert [hit.start for hit in hits] == [len(lines[0]), sum(map(len, lines[:3]))]
+    assert [hit.line.text for hit in await reader.find(path, "error", most=1)] == ["an Error here"]
+    assert await reader.find(path, "2026", most=9) == [], "the moments of lines are none of their text"
+    assert await reader.find(tmp_path / "none.log", "error", most=9) == []

@@ -60,7 +60,5 @@ def test_what_cannot_be_is_refused_and_what_has_no_effect_warns() -> None:
         @asset(schedule=None)
         def any(**kwargs: Any) -> None: ...
 
-    with pytest.warns(DagWarning, match=r"asset 'w': flowd runs no asset watchers"):
-        Asset("w", watchers=[object()])
     with pytest.warns(DagWarning, match=r"asset 'w': access_control has no effect"):
         Asset("w", access_control=object())

@@ -1,6 +1,5 @@
 """BashOperator when it runs in Python: environment, folder, exit codes, output, killing."""
 
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 from flowd import DAG, BashOperator
 from flowd.sdk.exceptions import AirflowException, AirflowSkipException
 from tests.operators.running import context_for, execute
+from tests.support.node_process import eventually
 
 
 def bash(command: str, **keywords: Any) -> BashOperator:
@@ -77,11 +77,10 @@ def test_an_output_processor_makes_the_value() -> None:
     assert execute(bash("echo 41", output_processor=lambda line: int(line) + 1)) == 42
 
 
-def test_on_kill_ends_the_command_and_what_it_started(tmp_path: Path) -> None:
-    fifo = tmp_path / "started"
-    os.mkfifo(fifo)
-    # The background shell says itself that it is there: a signal before that could be lost in its fork.
-    task = bash(f"(echo > {fifo}; exec sleep 60) & wait")
+def test_on_kill_ends_the_command_and_what_it_started(capsys: pytest.CaptureFixture[str]) -> None:
+    # The background shell says itself that it is there: a signal before that could be lost in its fork. And what the
+    # operator has printed comes from a process that it knows: before that it would have nothing to kill.
+    task = bash("(echo started; exec sleep 60) & wait")
     context = context_for(task)
     failures: list[BaseException] = []
 
@@ -93,8 +92,7 @@ def test_on_kill_ends_the_command_and_what_it_started(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=run)
     thread.start()
-    # Opening a fifo waits for its writer: the command runs then.
-    fifo.read_text()
+    eventually(lambda: "started" in capsys.readouterr().out, "the command to start")
     task.on_kill()
     thread.join(10)
 

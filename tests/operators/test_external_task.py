@@ -49,7 +49,7 @@ def tasks(**states: str | None) -> TaskServer:
     for name, state in states.items():
         task, _, index = name.partition("_")
         found.append({"run_id": "r", "task_id": task, "map_index": int(index or -1), "state": state})
-    return TaskServer(answers={"task_states": [{"tasks": found}]})
+    return TaskServer(answers={"task_states": [{"tasks": found}], "dag": [{"dag": {"groups": {"g": ["a", "b"]}}}]})
 
 
 def runs(*states: str) -> TaskServer:
@@ -164,6 +164,21 @@ def test_with_check_existence_it_does_not_wait_for_what_is_not_there(
 ) -> None:
     with pytest.raises(kind):
         poke(a_sensor(check_existence=True, **keywords), TaskServer(answers={"dag": [{"dag": known}]}))
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize(
+    ("known", "kind"),
+    [
+        ({"groups": {"h": []}}, ExternalTaskGroupNotFoundError),
+        (None, ExternalDagNotFoundError),
+    ],
+)
+def test_a_group_that_is_not_there_is_never_waited_for(
+    known: dict[str, Any] | None, kind: type[AirflowException], deferrable: bool
+) -> None:
+    with pytest.raises(kind):
+        poke(a_sensor(external_task_group_id="g", deferrable=deferrable), TaskServer(answers={"dag": [{"dag": known}]}))
 
 
 @pytest.mark.parametrize(

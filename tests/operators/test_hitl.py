@@ -155,3 +155,90 @@ def test_an_execution_timeout_is_taken_for_the_answers() -> None:
         task = HITLOperator(task_id="t", subject="?", options=["a"], execution_timeout=timedelta(minutes=5))
 
     assert (task.response_timeout, task.execution_timeout) == (timedelta(minutes=5), None)
+
+
+PAGE = "/dags/etl/runs/manual__1/tasks/ask"
+
+
+def a_question() -> HITLOperator:
+    return HITLOperator(task_id="ask", subject="?", options=["yes", "no"], params={"rows": Param(3)})
+
+
+@pytest.mark.parametrize(
+    ("given", "link"),
+    [
+        ({}, f"https://flowd.test{PAGE}"),
+        ({"base_url": "http://other/"}, f"http://other{PAGE}"),
+        ({"options": "yes", "params_input": {"rows": 7}}, f"https://flowd.test{PAGE}?option=yes&param%3Arows=7"),
+        ({"options": ["yes", "no"]}, f"https://flowd.test{PAGE}?option=yes&option=no"),
+    ],
+)
+def test_a_link_leads_to_the_page_where_it_is_answered(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], link: str
+) -> None:
+    monkeypatch.setenv("FLOWD_API_URL", "https://flowd.test")
+    context = context_for(a_question())
+
+    assert HITLOperator.generate_link_to_ui_from_context(context=context, **given) == link
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "give base_url, or set FLOWD_API_URL"),
+        ({"base_url": "http://x", "options": "perhaps"}, "perhaps: no such option; there are yes, no"),
+        ({"base_url": "http://x", "params_input": {"n": 1}}, "n: no such param; there are rows"),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], message: str
+) -> None:
+    monkeypatch.delenv("FLOWD_API_URL", raising=False)
+    context = context_for(a_question())
+
+    with pytest.raises(ValueError, match=message):
+        HITLOperator.generate_link_to_ui_from_context(context=context, **given)
+
+
+def test_a_task_that_asks_nobody_has_no_such_link() -> None:
+    with pytest.raises(ValueError, match="task 'other' asks nobody"):
+        HITLOperator.generate_link_to_ui_from_context(context=context_for(EmptyOperator(task_id="other")))
+
+
+def test_its_summary_says_what_is_asked_and_then_what_was_answered() -> None:
+    task = ApprovalOperator(
+        task_id="a", subject="{{ run_id }}?", params={"rows": Param(3)}, response_timeout=timedelta(hours=1)
+    )
+    with pytest.raises(TaskDeferred):
+        execute(task, server=TaskServer(answers={"hitl_ask": [{}]}))
+    asked = task.hitl_summary
+
+    answer = {"chosen_options": ["Approve"], "params_input": {"rows": 4}, "responded_at": AT.isoformat()}
+    task.execute_complete(context_for(task), event=answer)
+
+    until = asked.pop("timeout_datetime")
+    assert until and datetime.fromisoformat(until) > datetime.now(UTC)
+    assert asked == {
+        "subject": "manual__1?",
+        "body": None,
+        "options": ["Approve", "Reject"],
+        "defaults": None,
+        "multiple": False,
+        "assigned_users": None,
+        "serialized_params": {"rows": {"value": 3, "description": None, "schema": {}}},
+        "ignore_downstream_trigger_rules": False,
+        "fail_on_reject": False,
+    }
+    told = {name: task.hitl_summary[name] for name in ("approved", "chosen_options", "params_input", "responded_at")}
+    assert told == {"approved": True, **answer}
+
+
+def test_a_subclass_adds_to_the_summary_and_a_failure_is_in_it() -> None:
+    task = HITLBranchOperator(task_id="b", subject="?", options=["a"], options_mapping={"a": "t"})
+    task.hitl_summary_extra["of_mine"] = 1
+
+    with pytest.raises(HITLTimeoutError):
+        task.execute_complete(context_for(task), event=HITLTrigger(timeout_datetime=AT).event.payload)
+
+    summary = task.hitl_summary
+    assert (summary["of_mine"], summary["options_mapping"], summary["error_type"]) == (1, {"a": "t"}, "timeout")

@@ -15,6 +15,7 @@ from flowd.sdk.exceptions import (
     DagIsPaused,
     DagNotFound,
     DagRunAlreadyExists,
+    DagWarning,
 )
 from tests.operators.running import execute
 from tests.support.task_server import TaskServer
@@ -124,6 +125,25 @@ def test_a_dag_that_is_unknown_or_paused_is_an_error() -> None:
             TriggerDagRunOperator(task_id="b", trigger_dag_id="child", fail_when_dag_is_paused=True),
             server=answering({"outcome": "paused"}),
         )
+
+
+def order_if_wanted(context: Any, order: Any) -> Any:
+    order.payload = {"message": context["params"]["message"]}
+    return order if context["params"]["is_wanted"] else None
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_a_function_of_airflow_1_10_decides_whether_there_is_a_run_and_gives_its_conf(is_wanted: bool) -> None:
+    server = answering(MADE)
+    with pytest.warns(DagWarning, match="task 'trigger': python_callable is of Airflow 1.10; use conf"):
+        trigger = a_trigger(
+            python_callable=order_if_wanted, trigger_run_id="mine", params={"is_wanted": is_wanted, "message": "hello"}
+        )
+
+    execute(trigger, server=server)
+
+    asked = [(one["run_id"], one["conf"]) for one in server.requests if one["op"] == "trigger_dag_run"]
+    assert asked == ([("mine", {"message": "hello"})] if is_wanted else [])
 
 
 def test_what_can_never_be_is_refused() -> None:

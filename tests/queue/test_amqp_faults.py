@@ -213,6 +213,31 @@ async def test_a_deleted_queue_is_made_again_by_who_publishes(amqp: AmqpBackend)
             assert amqp.numbers(await receive_acked(subscription)) == [2]
 
 
+async def test_what_a_full_queue_refuses_is_safe_once_there_is_room(amqp: AmqpBackend) -> None:
+    """A queue that other nodes are making this moment has no leader yet, and refuses in just the same way."""
+    await amqp.make_a_queue_of_one("default")
+    node = amqp.node()
+    async with node.open(), node.subscribe(["default"]) as subscription:
+        assert all(await node.publish([assignment(1)]))
+        late = asyncio.ensure_future(node.publish([assignment(2)]))
+        await asyncio.wait([late], timeout=0.1)
+        assert not late.done()
+
+        assert amqp.numbers(await receive_acked(subscription)) == [1]
+
+        assert all(await late)
+        assert amqp.numbers(await receive_acked(subscription)) == [2]
+
+
+async def test_a_queue_that_stays_full_is_given_up_within_seconds(amqp: AmqpBackend) -> None:
+    await amqp.make_a_queue_of_one("default")
+    node = amqp.node()
+    async with node.open():
+        assert all(await node.publish([assignment(1)]))
+
+        assert list(await node.publish([assignment(2), assignment(3, queue="big")])) == [False, True]
+
+
 @pytest.mark.parametrize("free", [1, 8])
 async def test_a_deleted_queue_is_made_again_by_who_listens(amqp: AmqpBackend, free: int) -> None:
     node = amqp.node()

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import pytest
 
 from flowd.domain.ids import RunKey
-from flowd.queue.base import Delivery, Queue, Subscription
+from flowd.queue.base import Delivery, Queue, Subscription, dead_letter_id
 from tests.queue.assignments import assignment, assignments
 from tests.queue.backends import Backend
+
+SOON_SECONDS = 30.0
 
 
 async def take(subscription: Subscription, count: int, *, free: int = 8) -> list[Delivery]:
@@ -155,7 +157,7 @@ async def test_an_idle_subscriber_of_two_queues_with_one_slot_takes_one_message(
 
 
 async def test_many_subscribers_share_the_work_and_each_message_reaches_one(backend: Backend) -> None:
-    nodes = [backend.node() for _ in range(3)]
+    nodes = [backend.steady_node() for _ in range(3)]
     received: list[int] = []
     all_here = asyncio.Event()
 
@@ -166,7 +168,7 @@ async def test_many_subscribers_share_the_work_and_each_message_reaches_one(back
                 for delivery in deliveries:
                     await delivery.ack()
                 received.extend(backend.numbers(deliveries))
-                if len(received) >= 60:
+                if len(set(received)) >= 60:
                     all_here.set()
 
     scheduler = backend.node()
@@ -177,7 +179,7 @@ async def test_many_subscribers_share_the_work_and_each_message_reaches_one(back
         for worker in workers:
             worker.cancel()
 
-    assert sorted(received) == list(range(1, 61))
+    assert sorted(received if backend.hands_out_once else set(received)) == list(range(1, 61))
 
 
 async def test_what_a_vanished_subscriber_had_in_hand_comes_back(backend: Backend) -> None:
@@ -210,6 +212,54 @@ async def test_a_dead_letter_is_never_delivered_again(backend: Backend) -> None:
             assert backend.numbers(await subscription.receive(8)) == [3]
 
 
+async def put_aside(backend: Backend, node: Queue, count: int) -> list[str]:
+    """Let a worker put messages aside, and return their ids; those of a backend that has none are nothing."""
+    async with node.subscribe(["default"]) as subscription:
+        await backend.send(node, assignments(count))
+        held: list[Delivery] = []
+        while len(held) < count:
+            held.extend(await subscription.receive(count - len(held)))
+        for number, delivery in enumerate(held):
+            await delivery.dead_letter(f"reason {number}")
+            await delivery.ack()
+    return [dead_letter_id(one.body) for one in held if one.body is not None]
+
+
+async def test_dead_letters_are_shown_with_where_they_came_from_and_why_and_stay(backend: Backend) -> None:
+    node = backend.node()
+    async with node.open():
+        nothing = await node.dead_letters(10)
+        ids = await put_aside(backend, node, 2)
+
+        first, again = [await node.dead_letters(10) for _ in range(2)]
+        one = await node.dead_letters(1)
+
+    assert nothing == []
+    assert {letter.id for letter in first} == {letter.id for letter in again} == set(ids)
+    assert {(letter.queue, letter.reason) for letter in first} == {
+        ("default", f"reason {number}") for number in range(len(ids))
+    }
+    assert len(one) == min(1, len(ids))
+    assert bool(ids) is backend.has_dead_letters
+
+
+async def test_a_dead_letter_that_is_sent_back_is_delivered_again_and_one_discarded_never(backend: Backend) -> None:
+    node = backend.node()
+    async with node.open():
+        ids = await put_aside(backend, node, 3)
+        sent, gone, left = (ids[:1], ids[1:2], ids[2:])
+
+        assert set(await node.send_back([*sent, "no such id"])) == set(sent)
+        assert set(await node.discard([*gone, "no such id"])) == set(gone)
+
+        assert [letter.id for letter in await node.dead_letters(10)] == left
+        async with node.subscribe(["default"]) as subscription:
+            for dead in sent:
+                (back,) = await take(subscription, 1)
+                assert back.body is not None and dead_letter_id(back.body) == dead
+    assert bool(ids) is backend.has_dead_letters
+
+
 async def test_a_receive_cancelled_while_it_waits_leaves_the_next_one_whole(backend: Backend) -> None:
     node = backend.node()
     async with node.open(), node.subscribe(["default"]) as subscription:
@@ -217,6 +267,26 @@ async def test_a_receive_cancelled_while_it_waits_leaves_the_next_one_whole(back
         await backend.send(node, assignments(2))
 
         assert in_order(backend, backend.numbers(await take(subscription, 2))) == [1, 2]
+
+
+async def test_a_first_receive_cancelled_at_any_moment_leaves_the_next_one_whole(backend: Backend) -> None:
+    node = backend.node()
+    async with node.open():
+        await backend.send(node, assignments(16))
+        received: list[int] = []
+        for delay in range(16):
+            async with node.subscribe(["default"]) as subscription:
+                opening = asyncio.ensure_future(subscription.receive(1))
+                await asyncio.wait([opening], timeout=delay / 1000)
+                opening.cancel()
+                for outcome in await asyncio.gather(opening, return_exceptions=True):
+                    for delivery in [] if isinstance(outcome, BaseException) else outcome:
+                        await delivery.ack()
+                        received.extend(backend.numbers([delivery]))
+                if len(received) <= delay:
+                    received.extend(backend.numbers(await take(subscription, 1)))
+
+    assert sorted(received) == list(range(1, 17))
 
 
 async def test_receives_cancelled_at_any_moment_lose_nothing(backend: Backend) -> None:
@@ -305,7 +375,9 @@ async def test_opening_can_be_cancelled_at_once(backend: Backend) -> None:
         opening.cancel()
         await asyncio.gather(opening, return_exceptions=True)
 
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    # The client library has tasks of its own, which end soon after a connection that was cut while it was made.
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not left or not (await asyncio.wait(left, timeout=SOON_SECONDS))[1]
 
 
 async def test_the_users_own_error_leaves_the_contexts_bare(backend: Backend) -> None:

@@ -190,8 +190,13 @@ async def test_a_message_that_kills_every_subscriber_ends_among_the_dead_letters
             await node.publish([assignment(2)])
             assert sqs.numbers(await receive_acked(subscription)) == [2]
 
-    dead = await ask(sqs, "receive_message", QueueUrl=await url_of(sqs, "dead"), WaitTimeSeconds=5)
-    assert read(dead["Messages"][0]["Body"].encode(), KEYS) == assignment(1)
+        (dead,) = await node.dead_letters(10)
+
+        assert read(dead.body, KEYS) == assignment(1)
+        assert (dead.queue, dead.reason) == ("default", None)
+        assert await node.send_back([dead.id]) == {dead.id}
+        async with node.subscribe(["default"]) as subscription:
+            assert sqs.numbers(await receive_acked(subscription)) == [1]
 
 
 async def test_junk_that_somebody_put_into_the_queue_is_delivered_as_it_is(sqs: SqsBackend) -> None:

@@ -93,17 +93,19 @@ def test_the_events_of_an_inlet_are_found_by_name_or_uri() -> None:
     class Told:
         def request(self, op: str, **fields: Any) -> dict[str, Any]:
             event = {
-                "name": fields["name"], "uri": "u", "group": "asset", "extra": {},
+                "name": f"{fields['by']} {fields['value']}", "uri": "u", "group": "asset", "extra": {},
                 "timestamp": "2026-01-01T00:00:00+00:00",
                 "source_dag_id": "d", "source_task_id": "t", "source_run_id": "r", "source_map_index": -1,
+                "partition_key": "us",
             }  # fmt: skip
             return {"events": [event]}
 
     events = InletEvents([Asset("a", "s3://a"), AssetAlias("b")])
 
     with supervised_by(Told()):
-        assert events.for_asset(uri="s3://a")[0].asset.name == "a"
-        assert events.for_asset(name="a") is events[Asset("a", "s3://a")]
-        assert events.for_asset_alias(name="b")[0].source_task_id == "t"
+        assert events.for_asset(uri="s3://a")[0].asset.name == "uri s3://a"
+        assert events.for_asset(name="a", uri="s3://a")[0].asset.name == "name a"
+        assert events.for_asset(name="a") is events[Asset("a", "s3://a")] is events[0]
+        assert events.for_asset_alias(name="b")[0].partition_key == "us"
         with pytest.raises(KeyError, match="no inlet of this task is an asset with name 'x' and uri None"):
             events.for_asset(name="x")

@@ -80,6 +80,34 @@ def test_a_script_whose_result_is_mapped_over_runs_in_python_where_that_can_be_r
     assert isinstance(specs(dag)["alone"].work, BashWork)
 
 
+def test_a_script_whose_map_index_is_to_be_named_runs_in_python_which_renders_the_name() -> None:
+    @task_group
+    def group(x: int) -> None:
+        BashOperator(task_id="named", bash_command="echo 1", map_index_template="{{ ds }}")
+        BashOperator(task_id="plain", bash_command="echo 1")
+
+    with DAG("d") as dag:
+        group.expand(x=[1])
+
+    assert isinstance(specs(dag)["group.named"].work, PythonWork)
+    assert isinstance(specs(dag)["group.plain"].work, BashWork)
+
+
+def test_lists_are_not_crossed_to_more_instances_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    @task
+    def pair(x: int, y: int) -> None: ...
+
+    with DAG("d") as dag:
+        pair.expand(x=range(32), y=range(32))
+        use.expand(x=range(5000))
+        with pytest.raises(InvalidDag, match=r"to 32 x 33 = 1056 instances, and worker\.max_map_length allows 1024"):
+            pair.expand(x=range(32), y=range(33))
+        monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "1056")
+        pair.override(task_id="more").expand(x=range(32), y=range(33))
+
+    assert {"pair", "use", "more"} <= specs(dag).keys()
+
+
 def test_setups_and_edges_are_as_of_any_task() -> None:
     with DAG("d") as dag:
         begin = make.override(task_id="begin")().as_setup()

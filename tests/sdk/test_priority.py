@@ -1,13 +1,17 @@
 """Effective priorities: a task's own weight and that of everything on one side of it, each counted once."""
 
 from datetime import datetime
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowd.domain.errors import InvalidDag
 from flowd.operators.empty import EmptyOperator
 from flowd.sdk.dag import DAG
 from flowd.sdk.priority import RULES, effective_priorities
+from flowd.sdk.priority_strategy import PriorityWeightStrategy
 
 MOST = 12
 
@@ -52,3 +56,39 @@ def test_in_a_circle_each_has_its_own_weight() -> None:
         one >> other >> one
 
     assert effective_priorities(dag.tasks) == {"one": 2, "other": 1}
+
+
+class ByName(PriorityWeightStrategy):
+    """Weighs a task by how long its name is, and its tries."""
+
+    def get_weight(self, ti: Any) -> Any:
+        return len(ti.task_id) - ti.try_number if ti.task_id != "broken" else "much"
+
+
+class NoStrategy:
+    """Is none."""
+
+
+def weighed(task_id: str, weight_rule: Any) -> dict[str, int]:
+    with DAG("own", schedule=None, start_date=datetime(2024, 1, 1)) as dag:
+        EmptyOperator(task_id=task_id, weight_rule=weight_rule, priority_weight=9) >> EmptyOperator(task_id="other")
+    return effective_priorities(dag.tasks)
+
+
+@pytest.mark.parametrize("weight_rule", [ByName(), f"{__name__}.ByName"])
+def test_a_strategy_says_what_its_task_weighs(weight_rule: Any) -> None:
+    assert weighed("four", weight_rule) == {"four": 4, "other": 1}
+
+
+@pytest.mark.parametrize(
+    ("task_id", "weight_rule", "message"),
+    [
+        ("broken", ByName(), "task 'broken': weight_rule ByName: what get_weight returns is 'much'"),
+        ("four", "nowhere.Strategy", "weight_rule 'nowhere.Strategy' cannot be imported: No module named 'nowhere'"),
+        ("four", f"{__name__}.Absent", "cannot be imported: module .* has no attribute 'Absent'"),
+        ("four", f"{__name__}.NoStrategy", "is no PriorityWeightStrategy"),
+    ],
+)
+def test_a_strategy_that_is_none_is_named(task_id: str, weight_rule: Any, message: str) -> None:
+    with pytest.raises(InvalidDag, match=message):
+        weighed(task_id, weight_rule)

@@ -178,11 +178,6 @@ def circle() -> None:
         (lambda: EmptyOperator(task_id="t", weight_rule="mine"), {}, "task 't': weight_rule is 'mine', wanted one of"),
         (lambda: EmptyOperator(task_id="t", on_lost="shrug"), {}, "task 't': 'shrug' is not a valid OnLost"),
         (
-            lambda: EmptyOperator(task_id="t", start_date=datetime(2026, 3, 1)),
-            {},
-            "task 't': its start_date 2026-03-01T00:00:00\\+00:00 is not the DAG's",
-        ),
-        (
             lambda: EmptyOperator(task_id="t", retry_delay=timedelta.max),
             {},
             "task 't': its retry_delay is 999999999 days, wanted at most 36525",
@@ -205,6 +200,23 @@ def test_a_task_that_begins_before_its_dag_begins_with_it() -> None:
 
     assert spec.start_date == datetime(2026, 1, 1, tzinfo=UTC)
     assert without.start_date == datetime(2026, 3, 1, tzinfo=UTC)
+    assert [spec.tasks[0].start_date, without.tasks[0].start_date] == [None, None]
+
+
+def test_a_task_has_dates_of_its_own_where_they_are_inside_the_dags() -> None:
+    march, april, may = (datetime(2026, month, 1, tzinfo=UTC) for month in (3, 4, 5))
+    own = {"start_date": april, "end_date": april}
+
+    inside = spec_with(lambda: EmptyOperator(task_id="t", **own), start_date=march, end_date=may)
+    outside = spec_with(
+        lambda: EmptyOperator(task_id="t", start_date=march, end_date=may), start_date=april, end_date=april
+    )
+    endless = spec_with(lambda: [EmptyOperator(task_id="t", end_date=april), EmptyOperator(task_id="u", end_date=may)])
+
+    assert (inside.tasks[0].start_date, inside.tasks[0].end_date, inside.end_date) == (april, april, may)
+    assert (outside.tasks[0].start_date, outside.tasks[0].end_date) == (None, None)
+    assert [task.end_date for task in endless.tasks] == [april, may]
+    assert endless.end_date == may, "where every task has an end, the last is the DAG's"
 
 
 @pytest.mark.parametrize(
@@ -298,3 +310,8 @@ def test_a_callable_without_a_name_is_described_by_its_class() -> None:
 
     assert isinstance(spec.tasks[0].work, PythonWork)
     assert spec.tasks[0].work.callable.endswith("Callable_")
+
+
+def test_an_access_control_that_means_nothing_is_an_error_of_the_file() -> None:
+    with pytest.raises(InvalidDag, match="DAG 'd': access_control of 'team': 'can_fly' is no permission for DAGs"):
+        serialize(DAG("d", access_control={"team": {"can_fly"}}), "d.py")

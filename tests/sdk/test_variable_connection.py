@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from traceback import format_exception
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from flowd import BaseHook, Connection, Variable
 from flowd.sdk.exceptions import AirflowException, AirflowNotFoundException, VariableNotFound
+from flowd.sdk.secret_values import redacted
 from flowd.sdk.supervisor import supervised_by
 from tests.support.task_server import TaskServer
 
@@ -51,6 +53,45 @@ def test_the_environment_comes_first(server: TaskServer, monkeypatch: pytest.Mon
     assert (database.schema, database.extra_dejson) == ("shop", {"sslmode": "require"})
     assert (api.conn_type, api.host, api.extra_dejson) == ("http", "h", {"k": [1]})
     assert server.asked == []
+
+
+def test_a_secret_backend_comes_before_the_environment_and_that_before_the_server(
+    server: TaskServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", "file")
+    for name in ("AIRFLOW_VAR_BOTH", "AIRFLOW_VAR_OURS", "AIRFLOW_CONN_BOTH", "AIRFLOW_CONN_OURS"):
+        monkeypatch.setenv(name, "http://environment/")
+    server.variables = dict.fromkeys(("both", "ours", "theirs"), "server")
+    server.connections = {"ours": {"conn_type": "ftp"}, "theirs": {"conn_type": "ftp"}}
+    server.backend["both"] = "https://backend/"
+
+    assert [Variable.get(key) for key in ("both", "ours", "theirs")] == [
+        "https://backend/",
+        "http://environment/",
+        "server",
+    ]
+    assert [Connection.get(key).conn_type for key in ("both", "ours", "theirs")] == ["https", "http", "ftp"]
+
+
+def test_what_a_secret_backend_holds_is_masked_whatever_its_name_is(
+    server: TaskServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", "file")
+    server.backend = {"motto": "CANARY-motto", "rows": '{"first": "CANARY-one", "more": {"second": "CANARY-two"}}'}
+
+    motto, rows = Variable.get("motto"), Variable.get("rows", deserialize_json=True)
+
+    assert "CANARY" not in redacted(f"{motto} {rows['first']} {rows['more']['second']}")
+
+
+@pytest.mark.parametrize("text", ["http://ada:CANARY@h:CANARY/", '{"conn_type": "http", CANARY', '{"port": "CANARY"}'])
+def test_a_connection_that_cannot_be_read_is_named_and_not_shown(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_DB", text)
+
+    with pytest.raises(AirflowException, match="Connection 'db' of a secret backend or the environment") as raised:
+        Connection.get("db")
+
+    assert "CANARY" not in "".join(format_exception(raised.value))
 
 
 def test_a_missing_connection_says_how_to_make_it(server: TaskServer) -> None:

@@ -26,6 +26,7 @@ hashable = st.one_of(
     st.datetimes(timezones=zones),
     st.timedeltas(),
     st.decimals(allow_nan=False),
+    st.binary(),
 )
 values = st.recursive(
     hashable | st.sets(hashable, max_size=3) | st.frozensets(hashable, max_size=3),
@@ -57,7 +58,6 @@ def test_plain_json_is_stored_as_it_is(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (b"x", r"value is a builtins.bytes, .*value.decode\(\)"),
         ({"rows": [1, {"path": Path("/x")}]}, r"value\['rows'\]\[1\]\['path'\] is a pathlib.PosixPath, .*str\(path\)"),
         ([object()], r"value\[0\] is a builtins.object, .*dataclasses.asdict"),
         ({Fraction(1, 3)}, "an item of value is a Fraction"),
@@ -76,5 +76,5 @@ def test_not_a_number_survives_as_a_tag() -> None:
 
 
 def test_an_unknown_tag_is_refused() -> None:
-    with pytest.raises(ValueError, match="has the tag 'frame'"):
-        from_json({TAG: "frame", "value": 1})
+    with pytest.raises(ValueError, match="has the tag 'pickle'"):
+        from_json({TAG: "pickle", "value": 1})

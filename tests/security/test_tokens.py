@@ -21,24 +21,25 @@ OLD, NEW = "the old secret of the cluster", "the new secret of the cluster"
 def test_a_token_says_who_it_is_of_until_it_expires() -> None:
     signer = TokenSigner([OLD], HOUR)
 
-    token = signer.issue("ada", AccountRole.OP, NOW)
+    token = signer.issue("ada", AccountRole.OP, NOW, generation=7)
     identity = signer.verify(token, NOW + HOUR - timedelta(seconds=1))
 
-    assert (identity.username, identity.role, identity.expires_at) == ("ada", AccountRole.OP, NOW + HOUR)
+    assert (identity.username, identity.role, identity.generation) == ("ada", AccountRole.OP, 7)
+    assert identity.expires_at == NOW + HOUR
     with pytest.raises(Unauthorised, match="expired at 2026-11-22 13:00:00 UTC"):
         signer.verify(token, NOW + HOUR)
 
 
 def test_no_two_tokens_are_the_same() -> None:
     signer = TokenSigner([OLD], HOUR)
-    tokens = [signer.issue("ada", AccountRole.OP, NOW) for _ in range(2)]
+    tokens = [signer.issue("ada", AccountRole.OP, NOW, generation=7) for _ in range(2)]
 
     assert len({signer.verify(token, NOW).token_id for token in tokens}) == 2
 
 
 def test_secrets_are_rotated_without_logging_anyone_out() -> None:
     before, during, after = TokenSigner([OLD], HOUR), TokenSigner([NEW, OLD], HOUR), TokenSigner([NEW], HOUR)
-    old, new = before.issue("ada", AccountRole.OP, NOW), during.issue("ada", AccountRole.OP, NOW)
+    old, new = (signer.issue("ada", AccountRole.OP, NOW, generation=7) for signer in (before, during))
 
     assert during.verify(old, NOW).username == "ada"
     assert after.verify(new, NOW).username == "ada"
@@ -51,7 +52,7 @@ def encoded(document: object) -> str:
 
 
 def forged() -> list[str]:
-    token = TokenSigner([OLD], HOUR).issue("ada", AccountRole.VIEWER, NOW)
+    token = TokenSigner([OLD], HOUR).issue("ada", AccountRole.VIEWER, NOW, generation=7)
     header, claims, signature = token.split(".")
     (key,) = derive_keys([OLD], PURPOSE)
     admin = encoded({"iss": "flowd", "sub": "ada", "role": "Admin", "jti": "1", "exp": 2**40})

@@ -81,7 +81,7 @@ class Cluster:
         """Start everything; at the end nothing is left."""
         with substituted(self.clock, self.chance, self.database, self._machine_of, self.errors):
             try:
-                self._client_does(self._set_up)
+                self.client_does(self._set_up)
                 for process in self.schedulers:
                     self._begin(process, schedule(self._site))
                 for process, machine in zip(self.workers, self.machines, strict=True):
@@ -112,6 +112,19 @@ class Cluster:
         run = self._known_run()
         if run is not None:
             self._client_begins(self._try(lambda to: mark_run(to, *run, state)))
+
+    def await_row(self, query: str) -> Any:
+        """Let time pass until the ledger answers a query with a row, and return its first column."""
+
+        async def ask(backends: Backends) -> Any:
+            async with backends.metastore.reading() as tx:
+                return (await tx.execute(query)).scalar()
+
+        until = self.loop.now + RECOVERY_SECONDS
+        while (found := self.client_does(ask)) is None and self.loop.now < until:
+            self.run_for(1.0)
+        assert found is not None, f"nothing found in time: {query}"
+        return found
 
     # what happens to nodes
 
@@ -188,11 +201,11 @@ class Cluster:
 
     def evidence(self) -> Evidence:
         """Return what there is now."""
-        read = self._client_does(lambda backends: read_evidence(backends.metastore))
+        read = self.client_does(lambda backends: read_evidence(backends.metastore))
         return replace(read, journal=list(self.tasks.journal), requests=list(self.requests))
 
     def _is_settled(self) -> bool:
-        return not self.client_is_busy and self._client_does(_is_everything_over)
+        return not self.client_is_busy and self.client_does(_is_everything_over)
 
     @property
     def client_is_busy(self) -> bool:
@@ -223,7 +236,7 @@ class Cluster:
     def _client_begins(self, work: Coroutine[Any, Any, Any]) -> None:
         self.loop.spawn(self.client, work)
 
-    def _client_does(self, act: Callable[[Backends], Awaitable[Answer]]) -> Answer:
+    def client_does(self, act: Callable[[Backends], Awaitable[Answer]]) -> Answer:
         """Return what an action answers, however long that takes; nothing cuts this client off."""
         task = self.loop.spawn(self.client, self._with_backends(act))
         while not task.done():

@@ -17,6 +17,8 @@ from tests.support.checker.evidence import JournalLine, TaskKey, Word
 
 LONGEST_TASK_SECONDS = 12.0
 TICK_SECONDS = 0.7
+MOST_ITEMS = 3
+"""The longest list that a task returns for others to be mapped over."""
 EOF_SECONDS = 1.5
 """A keeper that sees its node die has killed everything within 2 seconds."""
 
@@ -30,9 +32,10 @@ class Tasks:
     journal: list[JournalLine] = field(default_factory=list)
     failures: float = 0.25
     waits: float = WAITING
+    most_items: int = MOST_ITEMS
     pids: Any = field(default_factory=lambda: count(1000))
 
-    def write(self, word: Word, launch: Launch, pid: int) -> None:
+    def write(self, word: Word, launch: Launch, pid: int, items: int | None = None) -> None:
         """Write a line in the journal."""
         env = launch.env
         self.journal.append(
@@ -47,6 +50,7 @@ class Tasks:
                 try_number=int(env["FLOWD_TRY_NUMBER"]),
                 token=env["FLOWD_CLAIM_TOKEN"],
                 pid=pid,
+                items=items,
             )
         )
 
@@ -88,13 +92,21 @@ class TaskProcess:
     def _exit(self) -> None:
         if self.is_over:
             return
-        self._tasks.write(Word.END, self.launch, self.pid)
-        if self._tasks.waits and self._tasks.chance.random() < self._tasks.waits:
-            self._end(Ended(by=EndedBy.EXIT, exit_code=0, result=a_wait(self._tasks.chance, self._tasks.loop.now)))
-            return
-        is_failing = self._tasks.chance.random() < self._tasks.failures
-        code = self._tasks.chance.choice([1, 1, 1, 99]) if is_failing else 0
-        self._end(Ended(by=EndedBy.EXIT, exit_code=code))
+        ended = self._ended()
+        value = (ended.result or {}).get("value")
+        self._tasks.write(Word.END, self.launch, self.pid, None if value is None else len(value))
+        self._end(ended)
+
+    def _ended(self) -> Ended:
+        tasks, chance = self._tasks, self._tasks.chance
+        if tasks.waits and chance.random() < tasks.waits:
+            return Ended(by=EndedBy.EXIT, exit_code=0, result=a_wait(chance, tasks.loop.now))
+        if chance.random() < tasks.failures:
+            return Ended(by=EndedBy.EXIT, exit_code=chance.choice([1, 1, 1, 99]))
+        if not tasks.most_items:
+            return Ended(by=EndedBy.EXIT, exit_code=0)
+        result = {"outcome": "success", "value": list(range(chance.randint(0, tasks.most_items)))}
+        return Ended(by=EndedBy.EXIT, exit_code=0, result=result)
 
     def _end(self, ended: Ended) -> None:
         if not self.is_over:

@@ -70,6 +70,7 @@ async def schedule(site: Site) -> None:
     async with AsyncExitStack() as stack:
         backends = await site.backends(stack)
         plan = SchedulerPlan(
+            max_map_length=1024,
             poll_interval=POLL,
             rescue_interval=POLL,
             lease=LEASE,

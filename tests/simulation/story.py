@@ -4,17 +4,19 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 
 from flowd.db.ledger import dispatch
 from flowd.domain.states import RunState
+from tests.simulation.broker import Weather
 from tests.simulation.cluster import Cluster
+from tests.simulation.machine import MOST_ITEMS
 from tests.simulation.waits import WAITING
 from tests.support.checker.violation import Violation
-from tests.support.random_dags import a_random_dag
+from tests.support.random_dags import MAPPED, a_random_dag
 
 EVENTS = 30
 LONGEST_PAUSE_SECONDS = 12.0
@@ -47,28 +49,56 @@ class Ending:
         return "\n".join([*told, *(f"  failed: {error}" for error in self.errors[:10])])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Climate:
+    """What a story leans to: the weather of messages it begins with, how often tasks fail, how often links break."""
+
+    messages: Weather = field(default_factory=Weather)
+    failures: float | None = None
+    outages: int = 1
+
+
+USUAL = Climate()
+
+
 @contextmanager
-def a_cluster(seed: int, migrated_file: Path, *, schedulers: int = 2, workers: int = 2) -> Iterator[Cluster]:
+def a_cluster(
+    seed: int, migrated_file: Path, *, schedulers: int = 2, workers: int = 2, mapped: float = MAPPED
+) -> Iterator[Cluster]:
     """Run a cluster with random DAGs on a metastore of its own, in memory where the machine has such a folder."""
     chance = Random(seed)
-    specs = [a_random_dag(chance, number) for number in range(4)]
+    specs = [a_random_dag(chance, number, mapped=mapped) for number in range(4)]
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         shutil.copy(migrated_file, f"{folder}/flowd.db")
         url = f"sqlite:///{folder}/flowd.db"
         with Cluster(seed, Path(folder), url, specs, schedulers=schedulers, workers=workers).running() as cluster:
+            cluster.tasks.most_items = MOST_ITEMS if mapped else 0
             yield cluster
 
 
-def tell(seed: int, migrated_file: Path, *, events: int = EVENTS, waits: float = WAITING) -> Ending:
-    """Tell the story of a seed to its end; `waits` is the share of tasks' processes that end because they wait.
+def tell(
+    seed: int,
+    migrated_file: Path,
+    *,
+    events: int = EVENTS,
+    waits: float = WAITING,
+    mapped: float = MAPPED,
+    climate: Climate = USUAL,
+) -> Ending:
+    """Tell the story of a seed to its end.
+
+    `waits` is the share of tasks' processes that end because they wait, `mapped` that of the tasks that are mapped.
+    In another `climate` than the usual what breaks a certain rule comes sooner.
 
     The broker of every second one keeps all that it has confirmed. There nobody may need to be rung twice for a message
     that arrived, so that the Redeliverer's patience is endless: whatever leans on it never ends.
     """
     is_calm = seed % 2 == 0
-    with a_cluster(seed, migrated_file) as cluster, _ringing_once(is_calm):
+    with a_cluster(seed, migrated_file, mapped=mapped) as cluster, _ringing_once(is_calm):
         cluster.tasks.waits = waits
-        befalls = Befalls(cluster, is_calm=is_calm)
+        cluster.tasks.failures = climate.failures or cluster.tasks.failures
+        cluster.broker.weather = replace(climate.messages)
+        befalls = Befalls(cluster, is_calm=is_calm, outages=climate.outages)
         for _ in range(events):
             befalls.next()
         violations = cluster.finish()
@@ -98,7 +128,7 @@ def _ringing_once(is_calm: bool) -> Iterator[None]:
 class Befalls:
     """Draws what happens next, and keeps it in words."""
 
-    def __init__(self, cluster: Cluster, *, is_calm: bool) -> None:
+    def __init__(self, cluster: Cluster, *, is_calm: bool, outages: int = 1) -> None:
         self.told: list[str] = []
         self._cluster = cluster
         self._chance = cluster.chance
@@ -108,10 +138,10 @@ class Befalls:
             (4, self._restart),
             (2, self._freeze),
             (2, self._thaw),
-            (4, self._cut),
+            (4 * outages, self._cut),
             (0 if is_calm else 4, self._weather),
             (1, self._drain),
-            (1, self._outage),
+            (outages, self._outage),
             (1, self._lose_answers),
             (1, self._clear),
             (1, self._mark),

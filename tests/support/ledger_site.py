@@ -3,7 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+
+from cryptography.fernet import Fernet
 
 from flowd.actions.backends import Backends
 from flowd.actions.trigger_run import trigger_run
@@ -15,6 +18,7 @@ from flowd.db.ledger import advance, read, write
 from flowd.db.ledger.write import Measured, Refused
 from flowd.db.metastore import Metastore
 from flowd.db.pools import Pool, Pools
+from flowd.db.secrets_store import Connections, Variables
 from flowd.domain.dag_run import DagRun
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.deferral import Deferral
@@ -25,8 +29,13 @@ from flowd.domain.task_instance import TaskInstance
 from flowd.queue.base import Claimed, Queue
 from flowd.queue.database import DatabaseQueue
 from flowd.queue.wakeups import InProcessWakeups
+from flowd.roles.bundle_cache import BundleCache
+from flowd.roles.look_ups import Library
 from flowd.roles.loop import Bell
 from flowd.roles.scheduler.asset_run_creator import AssetRunCreator
+from flowd.roles.scheduler.author_code import AuthorCode
+from flowd.roles.scheduler.backfill_planner import BackfillPlanner
+from flowd.roles.scheduler.backfill_runner import BackfillRunner
 from flowd.roles.scheduler.dispatch_recorder import DispatchRecorder
 from flowd.roles.scheduler.dispatcher import Dispatcher
 from flowd.roles.scheduler.redeliverer import Redeliverer
@@ -34,6 +43,7 @@ from flowd.roles.scheduler.run_advancer import RunAdvancer
 from flowd.roles.scheduler.run_creator import RunCreator
 from flowd.roles.scheduler.wait_ender import WaitEnder
 from flowd.roles.worker.claimer import Claimer
+from flowd.security.vault import Vault
 
 BUNDLE = BundleHash("c" * 64)
 LEASE = timedelta(seconds=60)
@@ -44,6 +54,7 @@ _MOMENTS = {
     "dag_run": ("timeout_at", "run_after"),
     "dag": ("next_run_after",),
     "deferral": ("lease_until",),
+    "asset_watch": ("lease_until",),
 }
 
 
@@ -74,6 +85,8 @@ class LedgerSite:
     advancer: RunAdvancer = field(init=False)
     creator: RunCreator = field(init=False)
     asset_creator: AssetRunCreator = field(init=False)
+    backfill_planner: BackfillPlanner = field(init=False)
+    backfill_runner: BackfillRunner = field(init=False)
     recorder: DispatchRecorder = field(init=False)
     dispatcher: Dispatcher = field(init=False)
     redeliverer: Redeliverer = field(init=False)
@@ -86,10 +99,19 @@ class LedgerSite:
         )
         store, graphs = self.metastore, self.graphs
         self.backends = Backends(metastore=store, graphs=graphs, queue=self.queue, clock=SystemClock())
-        ended = Bell()
+        ended, backfill_news = Bell(), Bell()
         self.advancer = RunAdvancer(
-            store, graphs, POLL, scheduled=self.scheduled, ended=ended, callbacks_due=Bell(), asset_news=self.asset_news
+            store,
+            graphs,
+            POLL,
+            scheduled=self.scheduled,
+            ended=ended,
+            backfill_news=backfill_news,
+            callbacks_due=Bell(),
+            asset_news=self.asset_news,
         )
+        self.backfill_planner = BackfillPlanner(store, graphs, _no_author_code(store), POLL, planned=backfill_news)
+        self.backfill_runner = BackfillRunner(store, graphs, POLL, made=self.advancer.look, news=backfill_news)
         self.creator = RunCreator(
             store, graphs, POLL, catchup_limit=self.catchup_limit, advancer=self.advancer, ended=ended
         )
@@ -116,15 +138,20 @@ class LedgerSite:
             self.backends, dag_id=DagId(dag_id), **({"triggered_by": TriggeredBy.REST_API} | fields)
         )
 
-    async def set_pool(self, name: str, slots: int) -> None:
+    async def set_pool(self, name: str, slots: int, *, include_deferred: bool = False) -> None:
         """Make a pool or change its size."""
-        await Pools(self.metastore).set(Pool(name=name, slots=slots))
+        await Pools(self.metastore).set(Pool(name=name, slots=slots, include_deferred=include_deferred))
 
     # what the scheduler does
 
     async def advance(self) -> None:
         """Let the advancer go on until it finds nothing more."""
         while await self.advancer.step() is True:
+            pass
+
+    async def backfill(self) -> None:
+        """Plan the dates of backfills, make their runs, and end those that are over."""
+        while await self.backfill_planner.step() or await self.backfill_runner.step():
             pass
 
     async def settle(self) -> None:
@@ -254,6 +281,11 @@ class LedgerSite:
         async with self.metastore.reading() as tx:
             return [tuple(row) for row in await tx.execute(statement, parameters)]
 
+    async def places(self, run: DagRun) -> list[tuple[TaskId, int]]:
+        """The task instances of a run, by task and map index."""
+        async with self.metastore.reading() as tx:
+            return list(await advance.states_of(tx, run.key))
+
     async def states(self, run: DagRun) -> dict[str, str]:
         """The state of each task of a run; a mapped instance is called `task[map index]`."""
         async with self.metastore.reading() as tx:
@@ -291,6 +323,16 @@ class LedgerSite:
     async def causes(self, run: DagRun, task_id: str) -> list[str]:
         """What has happened to a task instance, first to last."""
         return [one.cause for one in await self.history(run, task_id)]
+
+
+def _no_author_code(metastore: Metastore) -> AuthorCode:
+    """What a site has for timetables of authors' own, whose files it has not."""
+    vault = Vault([Fernet.generate_key().decode()])
+    library = Library(
+        metastore=metastore, variables=Variables(metastore, vault), connections=Connections(metastore, vault)
+    )
+    nowhere = Path("no-author-code-here")
+    return AuthorCode(library=library, bundles=BundleCache(metastore, nowhere), environ={}, logs=nowhere)
 
 
 def token_of(number: int) -> ClaimToken:

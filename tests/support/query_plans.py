@@ -31,10 +31,14 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a plan reads one of the tables that grow; `index` is None where it reads the whole of it."""
+    """How a plan reads one of the tables that grow; `index` is None where it reads the whole of it.
+
+    `is_of_all` is True where PostgreSQL reads an index from its beginning to its end.
+    """
 
     table: str
     index: str | None
+    is_of_all: bool = False
 
 
 @contextmanager
@@ -83,7 +87,7 @@ def _of_postgresql(node: dict[str, Any], bitmap_of: str = "") -> Iterator[Access
         case "Seq Scan":
             yield Access(table, None)
         case "Index Scan" | "Index Only Scan" | "Bitmap Index Scan":
-            yield Access(table, node["Index Name"])
+            yield Access(table, node["Index Name"], "Index Cond" not in node)
     for below in node.get("Plans", []):
         yield from _of_postgresql(below, table if node["Node Type"].startswith("Bitmap") else "")
 

@@ -13,11 +13,12 @@ from typing import Any
 from flowd.db.assignments import assignments
 from flowd.db.ledger import dispatch, lease, read, write
 from flowd.db.transaction import Transaction
-from flowd.domain import admission, run_plan
+from flowd.domain import admission, run_plan, spread
 from flowd.domain.admission import Candidate, Occupancy
 from flowd.domain.assignment import Assignment
-from flowd.domain.ids import ClaimToken, InstanceKey, RunKey
+from flowd.domain.ids import ClaimToken, InstanceKey, RunKey, TaskId
 from flowd.domain.lease import ExpiredLease, LeaseWatch
+from flowd.domain.map_length import MapLength, evaluated
 from flowd.domain.task_events import Claimed, TaskEvent
 from flowd.domain.task_instance import TaskInstance
 from flowd.domain.task_machine import transition
@@ -41,6 +42,7 @@ class Sabotage(StrEnum):
     UNGUARD_THE_RESCUER = "unguard-the-rescuer"
     IGNORE_THE_LIMITS = "ignore-the-limits"
     BEGIN_EARLY = "begin-early"
+    MISCOUNT_ITEMS = "miscount-items"
 
 
 def commit_sabotage(sabotage: Sabotage) -> None:
@@ -154,6 +156,14 @@ def _ready_at_the_first_end(rule: TriggerRule, counts: UpstreamCounts, *, map_in
     return Verdict.READY if verdict is Verdict.WAIT and counts.done else verdict
 
 
+# Expansion: as many instances as there are items.
+
+
+def _one_too_many(length: MapLength, results: Mapping[TaskId, int | None]) -> int | None:
+    items = evaluated(length, results)
+    return items + 1 if items else items
+
+
 PATCHES: Mapping[Sabotage, Sequence[Patch]] = {
     Sabotage.BREAK_THE_TRY_CHECK: [(write, "transition", _transition_whatever_the_try)],
     Sabotage.ACK_BEFORE_CLAIM: [(Consumer, "_claim", _acknowledge_and_claim)],
@@ -168,4 +178,5 @@ PATCHES: Mapping[Sabotage, Sequence[Patch]] = {
     ],
     Sabotage.IGNORE_THE_LIMITS: [(admission, "why_not", _nothing_in_the_way)],
     Sabotage.BEGIN_EARLY: [(run_plan, "evaluate", _ready_at_the_first_end)],
+    Sabotage.MISCOUNT_ITEMS: [(spread, "evaluated", _one_too_many)],
 }

@@ -78,6 +78,7 @@ def a_run(**fields: Any) -> DagRun:
 def a_candidate(key: int, *, dag: str = "etl", task: str = "load", run: int = 1, **fields: Any) -> Candidate:
     """A scheduled instance that asks for one slot of the default pool; equals go by their key."""
     defaults: dict[str, Any] = {
+        "queue": "default",
         "pool": DEFAULT_POOL,
         "pool_slots": 1,
         "priority": 1,
@@ -162,6 +163,8 @@ task_specs = st.builds(
     on_failure_fail_dagrun=st.booleans(),
     outlets=st.just(()) | st.tuples(asset_specs),
     inlets=st.just(()) | st.tuples(alias_specs),
+    start_date=st.none() | moments,
+    end_date=st.none() | moments,
     presentation=documents,
 )
 timetables = st.sampled_from(

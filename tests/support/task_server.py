@@ -20,11 +20,14 @@ class TaskServer:
 
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    backend: dict[str, str] = field(default_factory=dict)
     connections: dict[str, dict[str, Any]] = field(default_factory=dict)
     previous: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, Any] = field(default_factory=dict)
+    rendered_map_index: str | None = None
     refusals: dict[str, str] = field(default_factory=dict)
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    masked: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     result: dict[str, Any] | None = None
@@ -79,8 +82,15 @@ class TaskServer:
         ]
         return {"entries": entries}
 
-    def _variable_get(self, key: str) -> dict[str, Any]:
-        return {"found": key in self.variables, "value": self.variables.get(key)}
+    def _mask(self, secret: str) -> dict[str, Any]:
+        self.masked.append(secret)
+        return {}
+
+    def _variable_get(self, key: str, is_in_environment: bool = False) -> dict[str, Any]:
+        if key in self.backend:
+            return {"found": True, "value": self.backend[key], "is_secret": True}
+        is_found = key in self.variables and not is_in_environment
+        return {"found": is_found, "value": self.variables.get(key) if is_found else None, "is_secret": False}
 
     def _variable_set(self, key: str, value: str, description: str | None) -> dict[str, Any]:
         self.variables[key] = value
@@ -89,11 +99,14 @@ class TaskServer:
     def _variable_delete(self, key: str) -> dict[str, Any]:
         return {"found": self.variables.pop(key, None) is not None}
 
-    def _connection_get(self, conn_id: str) -> dict[str, Any]:
-        return {"found": conn_id in self.connections, "connection": self.connections.get(conn_id)}
+    def _connection_get(self, conn_id: str, is_in_environment: bool = False) -> dict[str, Any]:
+        if conn_id in self.backend:
+            return {"found": True, "text": self.backend[conn_id], "connection": None}
+        is_found = conn_id in self.connections and not is_in_environment
+        return {"found": is_found, "text": None, "connection": self.connections.get(conn_id) if is_found else None}
 
-    def _rendered(self, fields: dict[str, Any]) -> dict[str, Any]:
-        self.rendered = fields
+    def _rendered(self, fields: dict[str, Any], rendered_map_index: str | None) -> dict[str, Any]:
+        self.rendered, self.rendered_map_index = fields, rendered_map_index
         return {}
 
     def _context(self) -> dict[str, Any]:

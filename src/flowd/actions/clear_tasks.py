@@ -8,7 +8,7 @@ from flowd.actions.backends import Backends
 from flowd.db import xcoms
 from flowd.db.graphs import Graphs
 from flowd.db.latest import latest
-from flowd.db.ledger import advance, callbacks, create, read, restart, write
+from flowd.db.ledger import advance, callbacks, create, lanes, read, restart, write
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent
 from flowd.domain.errors import InvalidInput, NotFound
@@ -50,6 +50,11 @@ class ClearSelection:
     reset_dag_runs: bool = True
     run_on_latest_version: bool = False
 
+    @property
+    def is_of_whole_runs(self) -> bool:
+        """True where every task is meant, whatever its state."""
+        return self.task_ids is None and not self.only_failed and not self.only_running
+
 
 async def clear_tasks(backends: Backends, selection: ClearSelection, *, dry_run: bool) -> list[InstanceKey]:
     """Clear what the selection names and return its instances; a dry run only returns them.
@@ -60,7 +65,7 @@ async def clear_tasks(backends: Backends, selection: ClearSelection, *, dry_run:
 
     async def attempt() -> tuple[list[DagRun], list[InstanceKey]]:
         async with backends.metastore.transaction() as tx:
-            return await _clear(tx, backends.graphs, selection, dry_run)
+            return await clear_within(tx, backends.graphs, selection, dry_run=dry_run)
 
     runs, cleared = await backends.metastore.retrying(attempt)
     if not dry_run:
@@ -84,9 +89,10 @@ async def clear_run(
     return await clear_tasks(backends, selection, dry_run=dry_run)
 
 
-async def _clear(
-    tx: Transaction, graphs: Graphs, selection: ClearSelection, dry_run: bool
+async def clear_within(
+    tx: Transaction, graphs: Graphs, selection: ClearSelection, *, dry_run: bool
 ) -> tuple[list[DagRun], list[InstanceKey]]:
+    """Clear as `clear_tasks` does, in the caller's transaction; return the runs to be rung after it, too."""
     if not await restart.is_known(tx, selection.dag_id):
         raise NotFound(f"The Dag with ID: `{selection.dag_id}` was not found")
     keys = await restart.select_runs(
@@ -103,6 +109,8 @@ async def _clear(
     runs = await read.runs(tx, keys)
     if selection.run_on_latest_version and runs and not dry_run:
         runs = await _move_to_latest(tx, graphs, selection.dag_id, runs)
+    if selection.reset_dag_runs and not dry_run:
+        await lanes.leave_ended_backfills(tx, [run for run in runs if run.state.is_finished])
     by_version = await graphs.get(tx, {run.dag_version for run in runs})
     now = await tx.now()
     cleared: list[InstanceKey] = []
@@ -115,7 +123,9 @@ async def _clear(
         # A live run that moved may have tasks under way which its version no longer has: they are ended, whatever
         # else is cleared, for nobody can say what they are to do.
         has_moved = selection.run_on_latest_version and not run.state.is_finished
-        if dry_run or not (chosen or has_moved):
+        # A run that was failed before it began has nothing to clear, and goes on all the same.
+        never_began = selection.is_of_whole_runs and run.state.is_finished and not instances
+        if dry_run or not (chosen or has_moved or never_began):
             continue
         chosen += _below_that_waits(graph, chosen, instances)
         chosen += [one for one in instances if not is_fit(graph, one) and one.state in UNDER_WAY]
@@ -141,7 +151,7 @@ async def _move_to_latest(tx: Transaction, graphs: Graphs, dag_id: DagId, runs: 
     for run in moved:
         begun, _ = await advance.tasks_begun(tx, run.key)
         if begun:
-            await create.create_instances(tx, run, current.graph, create.missing(current.graph, begun))
+            await create.create_instances(tx, run, current.graph, create.missing(run, current.graph, begun))
     return moved
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from flowd.actions.backends import Backends
 from flowd.db.graphs import Graphs
-from flowd.db.ledger import advance, callbacks, read, restart, write
+from flowd.db.ledger import advance, callbacks, lanes, read, restart, write
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent
-from flowd.domain.errors import InvalidInput, NotFound
+from flowd.domain.errors import Conflict, InvalidInput, NotFound
 from flowd.domain.ids import DagId, InstanceKey, RunId, TaskId
 from flowd.domain.states import RunState, TaskState
 from flowd.domain.task_events import CancelRequested, Marked, RunStopped, TaskEvent
@@ -40,14 +40,21 @@ async def mark_tasks(
 async def cancel_tasks(
     backends: Backends, dag_id: DagId, run_id: RunId, tasks: Sequence[tuple[TaskId, int]]
 ) -> list[InstanceKey]:
-    """Ask these instances to stop: those that run are killed by their worker, the others fail at once."""
+    """Stop these instances for good, and return their keys: they fail, and no retry follows.
+
+    Those that run are first killed by their worker, and stay running until then; the others fail at once. Raises
+    NotFound for an unknown run or instance, Conflict where one has ended: then none of them is stopped.
+    """
 
     async def attempt() -> tuple[DagRun, list[InstanceKey]]:
         async with backends.metastore.transaction() as tx:
             run = await _run(tx, dag_id, run_id)
             chosen = _named(run, await restart.instances_of(tx, run.key), tasks)
-            answers = await write.apply(tx, [(one, CancelRequested()) for one in chosen], await tx.now())
-            return run, [one.key for one in answers if isinstance(one, TaskInstance)]
+            for one in chosen:
+                if one.state.is_finished:
+                    raise Conflict(f"{one.label} has ended ({one.state}): there is nothing to stop")
+            await write.apply(tx, [(one, CancelRequested()) for one in chosen], await tx.now())
+            return run, [one.key for one in chosen]
 
     run, cancelled = await backends.metastore.retrying(attempt)
     await backends.queue.ring([run.key])
@@ -64,13 +71,9 @@ async def mark_run(backends: Backends, dag_id: DagId, run_id: RunId, state: RunS
     async def attempt() -> DagRun:
         async with backends.metastore.transaction() as tx:
             run = await _run(tx, dag_id, run_id)
-            instances = await restart.instances_of(tx, run.key)
-            events: list[tuple[TaskInstance, TaskEvent]] = [
-                (one, RunStopped(_stopped_as(one, state)))
-                for one in instances
-                if state.is_finished and not one.state.is_finished
-            ]
-            await _apply(tx, backends.graphs, run, instances, events)
+            if run.state.is_finished and not state.is_finished:
+                await lanes.leave_ended_backfills(tx, [run])
+            await stop_instances(tx, backends.graphs, run, state)
             (run,) = await write.apply_to_runs(tx, [(run, _RUN_EVENTS[state])], await tx.now())
             if not state.is_finished:
                 await callbacks.unwant(tx, run.key)
@@ -81,6 +84,17 @@ async def mark_run(backends: Backends, dag_id: DagId, run_id: RunId, state: RunS
     run = await backends.metastore.retrying(attempt)
     await backends.queue.ring([run.key])
     return run
+
+
+async def stop_instances(tx: Transaction, graphs: Graphs, run: DagRun, state: RunState) -> None:
+    """End whatever has not ended in a locked run that ends in this state; where that is none, nothing ends."""
+    instances = await restart.instances_of(tx, run.key)
+    events: list[tuple[TaskInstance, TaskEvent]] = [
+        (one, RunStopped(_stopped_as(one, state)))
+        for one in instances
+        if state.is_finished and not one.state.is_finished
+    ]
+    await _apply(tx, graphs, run, instances, events)
 
 
 _RUN_EVENTS = {

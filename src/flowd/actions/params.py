@@ -1,10 +1,23 @@
 """check_params: what somebody triggers a DAG with, held against the JSON schemas of its parameters."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.errors import InvalidInput
+
+MOST_CONF_BYTES = 1024 * 1024
+
+
+def check_conf(conf: Mapping[str, Any] | None) -> None:
+    """Raise InvalidInput where this is no JSON object, or one that is too long to be kept with a run."""
+    try:
+        size = len(json.dumps(dict(conf or {}), allow_nan=False).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"conf is not a JSON object: {error}") from error
+    if size > MOST_CONF_BYTES:
+        raise InvalidInput(f"conf has {size} bytes of JSON; wanted at most {MOST_CONF_BYTES}")
 
 
 def check_params(dag: DagSpec, conf: Mapping[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """trigger_run: someone asks for a run of a DAG."""
 
-import json
 import re
 import secrets
 from collections.abc import Mapping
@@ -9,21 +8,31 @@ from datetime import datetime
 from typing import Any
 
 from flowd.actions.backends import Backends
-from flowd.actions.params import check_params
+from flowd.actions.params import check_conf, check_params
 from flowd.db.latest import Latest, latest
 from flowd.db.ledger.create import NewRun, create_run, find_by_idempotency_key
 from flowd.db.transaction import Transaction
+from flowd.domain.assets import leaves
 from flowd.domain.dag_run import DagRun
+from flowd.domain.dag_spec import DagSpec
 from flowd.domain.data_interval import DataInterval
 from flowd.domain.errors import Conflict, InvalidInput
 from flowd.domain.ids import DagId, RunId
+from flowd.domain.partition.plan import check_key, date_of_key
 from flowd.domain.run_id import run_id_for
 from flowd.domain.states import RunType, TriggeredBy
-from flowd.domain.timetable import infer_manual_interval
+from flowd.domain.timetable import (
+    CronPartitionTimetable,
+    CustomTimetable,
+    RuntimePartitionTimetable,
+    infer_manual_interval,
+)
 
 MOST_RUN_ID_LENGTH = 250
-MOST_CONF_BYTES = 1024 * 1024
 _RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
+_NAMED_AS = {RunType.OPERATOR_TRIGGERED: RunType.MANUAL}
+"""As Airflow names runs that nobody names: one that a task has triggered is called like any other."""
+
 _OWN_KEY = "flowd:"
 """Begins the keys of requests that gave none."""
 
@@ -42,15 +51,16 @@ async def trigger_run(
     note: str | None = None,
     user: str | None = None,
     idempotency_key: str | None = None,
+    partition_key: str | None = None,
 ) -> DagRun:
     """Make a queued run of the DAG's current version and return it; it is durable when this returns.
 
     The same `idempotency_key` returns the run that it made the first time. A paused DAG's run waits, queued, until the
     DAG is unpaused. Raises NotFound for an unknown DAG, Conflict where the run id or logical date is taken, and
-    InvalidInput for a run id, conf or interval that cannot be.
+    InvalidInput for a run id, conf, interval or partition key that cannot be.
     """
     _check_run_id(run_id)
-    _check_conf(conf)
+    check_conf(conf)
     # Drawn once for all tries: where only the answer to a COMMIT was lost, the next try finds the run it has made.
     key = f"{_OWN_KEY}{secrets.token_hex(16)}" if idempotency_key is None else idempotency_key
 
@@ -65,7 +75,7 @@ async def trigger_run(
             check_params(current.graph.dag, conf or {})
             new = NewRun(
                 dag_id=dag_id,
-                run_id=run_id or run_id_for(RunType.MANUAL, logical_date or moment),
+                run_id=run_id or run_id_for(_NAMED_AS.get(run_type, run_type), logical_date or moment),
                 dag_version=current.version,
                 bundle=current.bundle,
                 run_type=run_type,
@@ -73,13 +83,17 @@ async def trigger_run(
                 run_after=moment,
                 logical_date=logical_date,
                 data_interval=data_interval or _interval(current, logical_date),
+                partition_key=partition_key,
+                partition_date=_partition_date(current.graph.dag, partition_key),
                 conf=conf or {},
                 note=note,
                 triggering_user=user,
                 idempotency_key=key,
                 deadlines=current.graph.dag.deadlines,
             )
-            return await _create(tx, new, key, now, is_named=run_id is not None or logical_date is not None)
+            run = await _create(tx, new, key, now, is_named=run_id is not None or logical_date is not None)
+            tx.tell(f"run {dag_id}.{run.run_id}", None, {"state": run.state.value, "logical_date": logical_date})
+            return run
 
     run = await backends.metastore.retrying(attempt)
     await backends.queue.ring([run.key])
@@ -100,9 +114,31 @@ async def _create(tx: Transaction, new: NewRun, key: str, now: datetime, *, is_n
 
 
 def _interval(current: Latest, logical_date: datetime | None) -> DataInterval | None:
-    if logical_date is None:
+    timetable = current.graph.dag.timetable
+    if logical_date is None or isinstance(timetable, CustomTimetable):
+        # An author's timetable is asked by a scheduler, and the run waits for its answer.
         return None
-    return infer_manual_interval(current.graph.dag.timetable, logical_date)
+    return infer_manual_interval(timetable, logical_date)
+
+
+def _partition_date(dag: DagSpec, key: str | None) -> datetime | None:
+    """Return the moment that the partition begins, where the DAG's schedule knows it; refuse what cannot be its key."""
+    if key is None:
+        return None
+    timetable = dag.timetable
+    if dag.partitioning is None and not isinstance(timetable, CronPartitionTimetable | RuntimePartitionTimetable):
+        raise InvalidInput(f"Dag '{dag.dag_id}' is not a partitioned Dag and does not accept a partition_key.")
+    check_key(key)
+    if dag.partitioning is not None and dag.assets is not None:
+        return date_of_key(dag.partitioning, {one.name for one in leaves(dag.assets)}, key)
+    if not isinstance(timetable, CronPartitionTimetable):
+        return None
+    try:
+        return timetable.date_of(key)
+    except ValueError as error:
+        raise InvalidInput(
+            f"Partition key {key!r} does not match the timetable's key_format {timetable.key_format!r}: {error}"
+        ) from error
 
 
 def _check_run_id(run_id: str | None) -> None:
@@ -112,12 +148,3 @@ def _check_run_id(run_id: str | None) -> None:
         raise InvalidInput(f"the run id has {len(run_id)} characters; wanted 1 to {MOST_RUN_ID_LENGTH}")
     if not _RUN_ID.fullmatch(run_id):
         raise InvalidInput(f"the run id {run_id!r} has other characters than letters, digits and _ . ~ : + -")
-
-
-def _check_conf(conf: Mapping[str, Any] | None) -> None:
-    try:
-        size = len(json.dumps(dict(conf or {}), allow_nan=False).encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"conf is not a JSON object: {error}") from error
-    if size > MOST_CONF_BYTES:
-        raise InvalidInput(f"conf has {size} bytes of JSON; wanted at most {MOST_CONF_BYTES}")

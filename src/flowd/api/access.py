@@ -1,16 +1,7 @@
 """Access: which role each route asks for. One table, read by the guard of every route; what is not in it is refused."""
 
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
-
-from flowd.api.context import ApiContext, context_of
-from flowd.api.storable import check_url
-from flowd.db.accounts import Account
-from flowd.domain.errors import NotFound, Unauthorised
 from flowd.security.account_role import AccountRole
 
 VIEWER, USER, OP, ADMIN = AccountRole.VIEWER, AccountRole.USER, AccountRole.OP, AccountRole.ADMIN
@@ -20,6 +11,13 @@ _DAG = "/api/v2/dags/{dag_id}"
 _RUN = f"{_DAG}/dagRuns/{{dag_run_id}}"
 _TASK = f"{_RUN}/taskInstances/{{task_id}}"
 _MAPPED = f"{_TASK}/{{map_index}}"
+_ASSET = "/api/v2/assets/{asset_id}"
+_WORKER = "/api/v2/workers/{worker_id}"
+_WEBHOOK = "/api/v2/webhooks/{webhook_name}"
+_BUNDLE = "/api/v2/bundles/{bundle_name}"
+_DAG_1 = "/api/v1/dags/{dag_id}"
+_RUN_1 = f"{_DAG_1}/dagRuns/{{dag_run_id}}"
+_TASK_1 = f"{_RUN_1}/taskInstances/{{task_id}}"
 
 ACCESS: Mapping[str, AccountRole | None] = {
     "GET /livez": PUBLIC,
@@ -32,15 +30,21 @@ ACCESS: Mapping[str, AccountRole | None] = {
     "GET /api/v2/auth/logout": PUBLIC,
     "GET /api/v2/dags": VIEWER,
     "PATCH /api/v2/dags": USER,
+    "PUT /api/v2/parseDagFile/{file_token:path}": USER,
     "GET /api/v2/dagTags": VIEWER,
     "GET /api/v2/dagStats": VIEWER,
     "GET /api/v2/dagSources/{dag_id}": VIEWER,
     "GET /api/v2/eventLogs": VIEWER,
+    "GET /api/v2/eventLogs/{event_log_id}": VIEWER,
     "GET /api/v2/importErrors": VIEWER,
     "GET /api/v2/importErrors/{import_error_id}": VIEWER,
     f"GET {_DAG}": VIEWER,
     f"PATCH {_DAG}": USER,
+    f"DELETE {_DAG}": OP,
     f"GET {_DAG}/details": VIEWER,
+    f"GET {_DAG}/nextRuns": VIEWER,
+    f"POST {_DAG}/favorite": VIEWER,
+    f"POST {_DAG}/unfavorite": VIEWER,
     f"GET {_DAG}/tasks": VIEWER,
     f"GET {_DAG}/tasks/{{task_id}}": VIEWER,
     f"GET {_DAG}/dagVersions": VIEWER,
@@ -48,7 +52,12 @@ ACCESS: Mapping[str, AccountRole | None] = {
     f"GET {_DAG}/dagRuns": VIEWER,
     f"POST {_DAG}/dagRuns": USER,
     f"POST {_DAG}/dagRuns/list": VIEWER,
+    f"POST {_DAG}/dagRuns/byFilter": USER,
     f"POST {_DAG}/clearTaskInstances": USER,
+    f"PATCH {_DAG}/dagRuns": USER,
+    f"POST {_DAG}/clearDagRuns": USER,
+    f"POST {_DAG}/clearPartitions": USER,
+    f"DELETE {_RUN}": USER,
     f"GET {_RUN}": VIEWER,
     f"PATCH {_RUN}": USER,
     f"POST {_RUN}/clear": USER,
@@ -56,17 +65,34 @@ ACCESS: Mapping[str, AccountRole | None] = {
     f"GET {_RUN}/taskInstances": VIEWER,
     f"GET {_RUN}/hitlDetails": VIEWER,
     f"POST {_RUN}/taskInstances/list": VIEWER,
+    f"POST {_RUN}/taskInstances/byFilter": USER,
+    f"PATCH {_RUN}/taskInstances": USER,
+    f"PATCH {_RUN}/taskGroupInstances/{{group_id}}": USER,
+    f"PATCH {_RUN}/taskGroupInstances/{{group_id}}/dry_run": USER,
     f"GET {_TASK}": VIEWER,
     f"PATCH {_TASK}": USER,
     f"PATCH {_TASK}/dry_run": USER,
     f"GET {_TASK}/listMapped": VIEWER,
     f"GET {_TASK}/dependencies": VIEWER,
     f"GET {_TASK}/why": VIEWER,
+    f"POST {_TASK}/cancel": USER,
     f"GET {_TASK}/tries": VIEWER,
     f"GET {_TASK}/tries/{{task_try_number}}": VIEWER,
+    f"GET {_TASK}/links": VIEWER,
+    f"GET {_TASK}/externalLogUrl/{{try_number}}": VIEWER,
+    f"DELETE {_TASK}": USER,
     f"GET {_TASK}/logs/{{try_number}}": VIEWER,
     f"GET {_TASK}/xcomEntries": VIEWER,
     f"GET {_TASK}/xcomEntries/{{xcom_key:path}}": VIEWER,
+    f"POST {_TASK}/xcomEntries": USER,
+    f"PATCH {_TASK}/xcomEntries/{{xcom_key:path}}": USER,
+    f"DELETE {_TASK}/xcomEntries/{{xcom_key:path}}": USER,
+    f"GET {_TASK}/state-store": VIEWER,
+    f"DELETE {_TASK}/state-store": USER,
+    f"GET {_TASK}/state-store/{{key:path}}": VIEWER,
+    f"PUT {_TASK}/state-store/{{key:path}}": USER,
+    f"PATCH {_TASK}/state-store/{{key:path}}": USER,
+    f"DELETE {_TASK}/state-store/{{key:path}}": USER,
     f"GET {_MAPPED}": VIEWER,
     f"PATCH {_MAPPED}": USER,
     f"PATCH {_MAPPED}/dry_run": USER,
@@ -76,85 +102,259 @@ ACCESS: Mapping[str, AccountRole | None] = {
     f"GET {_MAPPED}/hitlDetails": VIEWER,
     f"PATCH {_MAPPED}/hitlDetails": USER,
     f"GET {_MAPPED}/hitlDetails/tries/{{try_number}}": VIEWER,
+    "GET /api/v2/backfills": VIEWER,
+    "POST /api/v2/backfills": USER,
+    "POST /api/v2/backfills/dry_run": USER,
+    "GET /api/v2/backfills/{backfill_id}": VIEWER,
+    "PUT /api/v2/backfills/{backfill_id}/pause": USER,
+    "PUT /api/v2/backfills/{backfill_id}/unpause": USER,
+    "PUT /api/v2/backfills/{backfill_id}/cancel": USER,
+    "GET /api/v2/assets": VIEWER,
+    "GET /api/v2/assets/aliases": VIEWER,
+    "GET /api/v2/assets/aliases/{asset_alias_id}": VIEWER,
+    "GET /api/v2/assets/events": VIEWER,
+    "POST /api/v2/assets/events": USER,
+    f"GET {_ASSET}": VIEWER,
+    f"POST {_ASSET}/materialize": USER,
+    f"GET {_ASSET}/queuedEvents": VIEWER,
+    f"DELETE {_ASSET}/queuedEvents": USER,
+    f"GET {_DAG}/assets/queuedEvents": VIEWER,
+    f"DELETE {_DAG}/assets/queuedEvents": USER,
+    f"GET {_DAG}/assets/{{asset_id}}/queuedEvents": VIEWER,
+    f"DELETE {_DAG}/assets/{{asset_id}}/queuedEvents": USER,
+    f"GET {_RUN}/upstreamAssetEvents": VIEWER,
+    f"GET {_ASSET}/state-store": VIEWER,
+    f"DELETE {_ASSET}/state-store": USER,
+    f"GET {_ASSET}/state-store/{{key:path}}": VIEWER,
+    f"PUT {_ASSET}/state-store/{{key:path}}": USER,
+    f"DELETE {_ASSET}/state-store/{{key:path}}": USER,
     "GET /api/v2/pools": VIEWER,
     "POST /api/v2/pools": OP,
+    "PATCH /api/v2/pools": OP,
     "GET /api/v2/pools/{pool_name:path}": VIEWER,
     "PATCH /api/v2/pools/{pool_name:path}": OP,
     "DELETE /api/v2/pools/{pool_name:path}": OP,
     "GET /api/v2/variables": OP,
     "POST /api/v2/variables": OP,
+    "PATCH /api/v2/variables": OP,
     "GET /api/v2/variables/{variable_key:path}": OP,
     "PATCH /api/v2/variables/{variable_key:path}": OP,
     "DELETE /api/v2/variables/{variable_key:path}": OP,
     "GET /api/v2/connections": OP,
     "POST /api/v2/connections": OP,
+    "PATCH /api/v2/connections": OP,
     "GET /api/v2/connections/{connection_id}": OP,
     "PATCH /api/v2/connections/{connection_id}": OP,
     "DELETE /api/v2/connections/{connection_id}": OP,
+    "POST /api/v2/connections/test": OP,
+    "POST /api/v2/connections/enqueue-test": OP,
+    "GET /api/v2/connections/enqueue-test": OP,
+    "POST /api/v2/connections/defaults": OP,
+    "GET /api/v2/config": ADMIN,
+    "GET /api/v2/config/section/{section}/option/{option}": ADMIN,
+    "GET /api/v2/jobs": VIEWER,
+    "GET /api/v2/plugins": VIEWER,
+    "GET /api/v2/plugins/importErrors": VIEWER,
+    "GET /api/v2/providers": VIEWER,
+    "GET /api/v2/dagWarnings": VIEWER,
+    "GET /api/v2/workers": VIEWER,
+    f"GET {_WORKER}": VIEWER,
+    f"PATCH {_WORKER}": OP,
+    f"POST {_WORKER}/drain": OP,
+    f"POST {_WORKER}/undrain": OP,
+    "GET /api/v2/autoscale": VIEWER,
+    "GET /api/v2/queues": VIEWER,
+    "GET /api/v2/queues/{queue_name:path}": VIEWER,
+    "PATCH /api/v2/queues/{queue_name:path}": OP,
+    "GET /api/v2/deadLetters": OP,
+    "POST /api/v2/deadLetters/{dead_letter_id}/retry": OP,
+    "DELETE /api/v2/deadLetters/{dead_letter_id}": OP,
+    "GET /api/v2/users": ADMIN,
+    "POST /api/v2/users": ADMIN,
+    "GET /api/v2/users/{username}": ADMIN,
+    "PATCH /api/v2/users/{username}": ADMIN,
+    "DELETE /api/v2/users/{username}": ADMIN,
+    "POST /api/v2/users/{username}/revoke": ADMIN,
+    "POST /api/v2/users/{username}/loginLink": ADMIN,
+    "GET /api/v2/tokens": ADMIN,
+    "POST /api/v2/tokens": ADMIN,
+    "DELETE /api/v2/tokens/{username}/{token_name}": ADMIN,
+    "GET /api/v2/webhooks": OP,
+    "POST /api/v2/webhooks": OP,
+    f"GET {_WEBHOOK}": OP,
+    f"POST {_WEBHOOK}/rotate": OP,
+    f"DELETE {_WEBHOOK}": OP,
+    # Who pushes code may do what code can: so these are for those who see all DAGs and set connections anyway.
+    "GET /api/v2/bundles": OP,
+    f"GET {_BUNDLE}": OP,
+    f"GET {_BUNDLE}/versions": OP,
+    f"GET {_BUNDLE}/versions/{{version_number}}": OP,
+    f"POST {_BUNDLE}/plans": OP,
+    f"POST {_BUNDLE}/rollbackPlans": OP,
+    "GET /api/v2/bundlePlans/{plan_hash}": OP,
+    "POST /api/v2/bundlePlans/{plan_hash}/apply": OP,
+    # Whoever delivers shows by the signature who they are.
+    "POST /webhooks/{webhook_name}": PUBLIC,
+    "GET /api/v1/health": PUBLIC,
+    "GET /api/v1/version": PUBLIC,
+    "GET /api/v1/importErrors": VIEWER,
+    "GET /api/v1/dags": VIEWER,
+    f"GET {_DAG_1}": VIEWER,
+    f"PATCH {_DAG_1}": USER,
+    f"DELETE {_DAG_1}": OP,
+    f"GET {_DAG_1}/details": VIEWER,
+    f"GET {_DAG_1}/tasks": VIEWER,
+    f"GET {_DAG_1}/dagRuns": VIEWER,
+    f"POST {_DAG_1}/dagRuns": USER,
+    f"POST {_DAG_1}/dagRuns/list": VIEWER,
+    f"POST {_DAG_1}/clearTaskInstances": USER,
+    f"POST {_DAG_1}/updateTaskInstancesState": USER,
+    f"GET {_RUN_1}": VIEWER,
+    f"PATCH {_RUN_1}": USER,
+    f"DELETE {_RUN_1}": USER,
+    f"PATCH {_RUN_1}/setNote": USER,
+    f"POST {_RUN_1}/clear": USER,
+    f"GET {_RUN_1}/taskInstances": VIEWER,
+    f"POST {_RUN_1}/taskInstances/list": VIEWER,
+    f"GET {_TASK_1}": VIEWER,
+    f"PATCH {_TASK_1}": USER,
+    f"PATCH {_TASK_1}/setNote": USER,
+    f"GET {_TASK_1}/listMapped": VIEWER,
+    f"GET {_TASK_1}/tries": VIEWER,
+    f"GET {_TASK_1}/logs/{{task_try_number}}": VIEWER,
+    f"GET {_TASK_1}/xcomEntries": VIEWER,
+    f"GET {_TASK_1}/xcomEntries/{{xcom_key:path}}": VIEWER,
+    f"GET {_TASK_1}/{{map_index}}": VIEWER,
+    "GET /api/v1/pools": VIEWER,
+    "POST /api/v1/pools": OP,
+    "GET /api/v1/pools/{pool_name:path}": VIEWER,
+    "PATCH /api/v1/pools/{pool_name:path}": OP,
+    "DELETE /api/v1/pools/{pool_name:path}": OP,
+    "GET /api/v1/variables": OP,
+    "POST /api/v1/variables": OP,
+    "GET /api/v1/variables/{variable_key:path}": OP,
+    "PATCH /api/v1/variables/{variable_key:path}": OP,
+    "DELETE /api/v1/variables/{variable_key:path}": OP,
+    "GET /api/v1/connections": OP,
+    "POST /api/v1/connections": OP,
+    "GET /api/v1/connections/{connection_id}": OP,
+    "PATCH /api/v1/connections/{connection_id}": OP,
+    "DELETE /api/v1/connections/{connection_id}": OP,
+    "GET /api/v2/me": VIEWER,
+    "PUT /api/v2/me/password": VIEWER,
+    "GET /api/v2/me/tokens": VIEWER,
+    "POST /api/v2/me/tokens": VIEWER,
+    "DELETE /api/v2/me/tokens/{token_name}": VIEWER,
     "GET /login": PUBLIC,
     "POST /login": PUBLIC,
     "POST /logout": PUBLIC,
+    "GET /login/oidc": PUBLIC,
+    "GET /login/oidc/callback": PUBLIC,
+    "GET /users": ADMIN,
+    "POST /users": ADMIN,
+    "GET /users/{username}": ADMIN,
+    "POST /users/{username}": ADMIN,
+    "POST /users/{username}/password": ADMIN,
+    "POST /users/{username}/login-link": ADMIN,
+    "POST /users/{username}/revoke": ADMIN,
+    "POST /users/{username}/delete": ADMIN,
+    "POST /users/{username}/tokens": ADMIN,
+    "POST /users/{username}/tokens/revoke": ADMIN,
+    "GET /account": VIEWER,
+    "POST /account/password": VIEWER,
+    "POST /account/tokens": VIEWER,
+    "POST /account/tokens/revoke": VIEWER,
     "GET /": VIEWER,
+    "GET /search": VIEWER,
     "GET /dags": VIEWER,
     "GET /dags/{dag_id}": VIEWER,
+    "GET /pools": VIEWER,
+    "GET /pools/{pool_name:path}": VIEWER,
+    "POST /pools": OP,
+    "POST /pools/change": OP,
+    "POST /pools/delete": OP,
+    "GET /variables": OP,
+    "GET /variables/{variable_key:path}": OP,
+    "POST /variables": OP,
+    "POST /variables/change": OP,
+    "POST /variables/delete": OP,
+    "GET /connections": OP,
+    "GET /connections/{connection_id:path}": OP,
+    "POST /connections": OP,
+    "POST /connections/change": OP,
+    "POST /connections/delete": OP,
+    "GET /bundles": OP,
+    "GET /bundle_plans/{plan_hash}": OP,
+    "POST /bundles/rollback": OP,
+    "POST /bundles/apply": OP,
+    "GET /bundles/{bundle_name}": OP,
+    "GET /bundles/{bundle_name}/versions/{version_number}": OP,
+    "GET /import_errors": VIEWER,
+    "POST /import_errors/reparse": USER,
+    "GET /events": VIEWER,
+    "GET /config": ADMIN,
+    "GET /workers": VIEWER,
+    "GET /workers/{worker_id}": VIEWER,
+    "POST /workers/{worker_id}/drain": OP,
+    "POST /workers/{worker_id}/undrain": OP,
+    "POST /workers/{worker_id}/concurrency": OP,
+    "GET /queues": VIEWER,
+    "POST /queues/pause": OP,
+    "GET /dead_letters": OP,
+    "POST /dead_letters/retry": OP,
+    "POST /dead_letters/discard": OP,
+    "GET /hitl": VIEWER,
+    "GET /backfills": VIEWER,
+    "GET /backfills/new": USER,
+    "GET /backfills/{backfill_id}": VIEWER,
+    "POST /backfills": USER,
+    "POST /backfills/{backfill_id}/pause": USER,
+    "POST /backfills/{backfill_id}/cancel": USER,
+    "GET /assets": VIEWER,
+    "GET /assets/{asset_id}": VIEWER,
+    "POST /assets/{asset_id}/events": USER,
+    "POST /assets/{asset_id}/materialize": USER,
+    "POST /assets/{asset_id}/forget": USER,
+    "POST /preferences": VIEWER,
+    "GET /ui/events": VIEWER,
+    "POST /dags/{dag_id}/favorite": VIEWER,
+    "GET /dags/{dag_id}/graph": VIEWER,
+    "GET /dags/{dag_id}/gantt": VIEWER,
+    "GET /dags/{dag_id}/calendar": VIEWER,
+    "GET /dags/{dag_id}/duration": VIEWER,
+    "GET /dags/{dag_id}/runs": VIEWER,
+    "GET /dags/{dag_id}/tasks/{task_id}": VIEWER,
+    "GET /dags/{dag_id}/backfills": VIEWER,
+    "GET /dags/{dag_id}/events": VIEWER,
+    "GET /dags/{dag_id}/code": VIEWER,
+    "GET /dags/{dag_id}/details": VIEWER,
+    "GET /dags/{dag_id}/trigger": USER,
+    "GET /dag_runs": VIEWER,
+    "POST /dag_runs/clear": USER,
+    "POST /dag_runs/mark": USER,
+    "GET /task_instances": VIEWER,
+    "POST /task_instances/clear": USER,
+    "POST /task_instances/mark": USER,
+    **{
+        f"GET /dags/{{dag_id}}/runs/{{run_id}}/tasks/{{task_id}}{mapped}/{page}": VIEWER
+        for mapped in ("", "/mapped/{map_index}")
+        for page in ("log", "details", "rendered", "xcom")
+    },
+    "GET /dags/{dag_id}/runs/{run_id}/graph": VIEWER,
+    "GET /dags/{dag_id}/runs/{run_id}/gantt": VIEWER,
+    "GET /dags/{dag_id}/runs/{run_id}/details": VIEWER,
     "POST /dags/{dag_id}/pause": USER,
     "POST /dags/{dag_id}/trigger": USER,
     "GET /dags/{dag_id}/runs/{run_id}": VIEWER,
     "POST /dags/{dag_id}/runs/{run_id}/clear": USER,
     "GET /dags/{dag_id}/runs/{run_id}/tasks/{task_id}": VIEWER,
+    "GET /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mapped": VIEWER,
     "GET /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mapped/{map_index}": VIEWER,
     "POST /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/answer": USER,
     "POST /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mapped/{map_index}/answer": USER,
 }
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
 
 def required_role(method: str, path: str) -> AccountRole | None:
     """Return the role that a route asks for, PUBLIC for none; a route that nobody listed is the Admin's alone."""
     return ACCESS.get(f"{method} {path}", ADMIN)
-
-
-class ApiRoute(APIRoute):
-    """A route of the API: asks for a bearer token of the role in the table, before it reads anything else."""
-
-    def get_route_handler(self) -> Handler:
-        """Return the route's handler behind its guard."""
-        handler, path = super().get_route_handler(), self.path
-
-        async def guarded(request: Request) -> Response:
-            check_url(request)
-            if (role := required_role(request.method, path)) is not PUBLIC:
-                request.state.account = allowed(await _by_token(context_of(request), request), role)
-            return await handler(request)
-
-        return guarded
-
-
-def allowed(account: Account, role: AccountRole) -> Account:
-    """Return the account; raise HTTPException 403 where it has not got this role."""
-    if not account.role.includes(role):
-        raise HTTPException(403, f"Forbidden: {account.username!r} is {account.role}, and this asks for {role}")
-    return account
-
-
-async def active_account(context: ApiContext, username: str) -> Account:
-    """Return the account that a token or session speaks for; raise Unauthorised where it is gone or closed.
-
-    Read every time: who is removed is out at once, whatever they still hold.
-    """
-    try:
-        account = await context.accounts.get(username)
-    except NotFound as error:
-        raise Unauthorised(f"the user {username!r} is no more") from error
-    if not account.is_active:
-        raise Unauthorised(f"the user {username!r} is not active")
-    return account
-
-
-async def _by_token(context: ApiContext, request: Request) -> Account:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise HTTPException(401, "Not authenticated", headers={"WWW-Authenticate": "Bearer"})
-    identity = context.tokens.verify(token.strip(), context.backends.clock.now())
-    return await active_account(context, identity.username)

@@ -1,13 +1,14 @@
 """From the query parameters of a list to its Listing, and their description for the OpenAPI document."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request
 from starlette.datastructures import QueryParams
 
 from flowd.api.errors import invalid
+from flowd.api.schemas.base import in_utc
 from flowd.db.views.listing import (
     MOST_ROWS,
     BeginsWith,
@@ -87,27 +88,39 @@ def parameters_of(view: View) -> dict[str, Any]:
     described: list[dict[str, Any]] = [
         _parameter("limit", {"type": "integer", "minimum": 0, "default": DEFAULT_LIMIT}),
         _parameter("offset", {"type": "integer", "minimum": 0, "default": 0}),
-        _parameter("order_by", {"type": "array", "items": {"type": "string"}}),
+        _parameter(
+            "order_by", {"type": "array", "items": {"enum": ["", *view.fields, *(f"-{name}" for name in view.fields)]}}
+        ),
     ]
     for name, field in view.fields.items():
         pattern = field.pattern_name or name
         match field.kind:
             case FieldKind.TEXT:
-                described.append(_parameter(name, {"type": "array", "items": {"type": "string"}}))
+                described.append(_parameter(name, {"type": "array", "items": _choices(field)}))
                 described += [
                     _parameter(f"{pattern}_{end}", {"type": "string"}) for end in ("pattern", "prefix_pattern")
                 ]
             case FieldKind.FLAG:
                 described.append(_parameter(name, {"type": "boolean"}))
             case FieldKind.NUMBER:
-                described.append(_parameter(name, {"type": "array", "items": {"type": "integer"}}))
-                described += [_parameter(f"{name}_{end}", {"type": "integer"}) for end in Comparison]
+                described.append(_parameter(name, {"type": "array", "items": _bounded("integer")}))
+                described += [_parameter(f"{name}_{end}", _bounded("integer")) for end in Comparison]
             case FieldKind.SECONDS:
-                described += [_parameter(f"{name}_{end}", {"type": "number"}) for end in Comparison]
+                described += [_parameter(f"{name}_{end}", _bounded("number")) for end in Comparison]
             case FieldKind.MOMENT:
                 moment = {"type": "string", "format": "date-time"}
                 described += [_parameter(f"{name}_{end}", moment) for end in Comparison]
     return {"parameters": described}
+
+
+def _choices(field: Field) -> dict[str, Any]:
+    if not field.choices:
+        return {"type": "string"}
+    return {"enum": [*field.choices, *(sorted(NO_STATE) if TaskState.NONE in field.choices else ())]}
+
+
+def _bounded(type_: str) -> dict[str, Any]:
+    return {"type": type_, "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
 
 
 def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -195,7 +208,6 @@ def _seconds(name: str, text: str) -> float:
 def _moment(name: str, text: str) -> datetime:
     try:
         # An unescaped + in a URL arrives as a space.
-        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return in_utc(datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text))
     except ValueError as error:
         raise invalid(("query", name), "Input should be a valid datetime", text, "datetime_parsing") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,37 +1,48 @@
-"""Entry point of a process that asks a DAG's own timetable for its next run."""
+"""Entry point of a process that asks a DAG's own timetable for its next runs, or what a triggered run is about."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from flowd.child.channel import Channel
+from flowd.child.supervision import kept
 from flowd.child.task_log import log_to_stdout
 from flowd.sdk.dag_file import load
 from flowd.sdk.exceptions import AirflowNotFoundException
 from flowd.sdk.moments import moment
-from flowd.sdk.supervisor import supervised_by
 from flowd.sdk.timetable import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
 
 def main(channel: Channel, payload: Mapping[str, Any]) -> None:
-    """Send the run that follows `payload["last"]` (start and end, or None), or an empty result where there is none.
+    """Send the runs that follow `payload["last"]` (start and end, or None), `payload["most"]` of them where there are.
 
-    `earliest`, `latest` and `catchup` restrict it; moments are ISO 8601 texts. An error of the timetable ends the
-    process, and is in its log.
+    `earliest`, `latest` and `catchup` restrict them; moments are ISO 8601 texts. With `payload["triggered"]`, a moment,
+    it is the one run that was triggered for it. An error of the timetable ends the process, and is in its log.
     """
     log_to_stdout()
-    with supervised_by(channel):
+    with kept(channel):
         timetable = _timetable(payload)
-        last = payload["last"]
-        info = timetable.next_dagrun_info(
-            last_automated_data_interval=None if last is None else DataInterval(_read(last[0]), _read(last[1])),
-            restriction=TimeRestriction(
-                None if payload["earliest"] is None else _read(payload["earliest"]),
-                None if payload["latest"] is None else _read(payload["latest"]),
-                payload["catchup"],
-            ),
-        )
-    channel.send_result({} if info is None else _result(info))
+        runs = [_triggered(timetable, payload["triggered"])] if "triggered" in payload else _next(timetable, payload)
+    channel.send_result({"runs": runs})
+
+
+def _triggered(timetable: Timetable, moment_of_run: str) -> dict[str, str]:
+    run_after = _read(moment_of_run)
+    return _result(DagRunInfo(run_after, timetable.infer_manual_data_interval(run_after=run_after)))
+
+
+def _next(timetable: Timetable, payload: Mapping[str, Any]) -> list[dict[str, str]]:
+    last = None if payload["last"] is None else DataInterval(*map(_read, payload["last"]))
+    latest = None if payload["latest"] is None else _read(payload["latest"])
+    restriction = TimeRestriction(_read(payload["earliest"]), latest, payload["catchup"])
+    runs: list[dict[str, str]] = []
+    while len(runs) < payload["most"]:
+        info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
+        if info is None:
+            break
+        runs.append(_result(info))
+        last = DataInterval(*info.data_interval)
+    return runs
 
 
 def _timetable(payload: Mapping[str, Any]) -> Timetable:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowd.child.channel import Channel
+from flowd.child.supervision import kept
 from flowd.child.task_log import log_to_stdout
 from flowd.domain.assignment import run_from_json
 from flowd.domain.ids import DagId, RunId
@@ -12,7 +13,6 @@ from flowd.sdk.context import context_of_run, executing_in
 from flowd.sdk.dag_file import load
 from flowd.sdk.dag_run import RunningDagRun
 from flowd.sdk.exceptions import AirflowNotFoundException
-from flowd.sdk.supervisor import supervised_by
 
 
 def main(channel: Channel, payload: Mapping[str, Any]) -> None:
@@ -23,7 +23,7 @@ def main(channel: Channel, payload: Mapping[str, Any]) -> None:
     """
     log_to_stdout()
     state = payload["state"]
-    with supervised_by(channel):
+    with kept(channel):
         dag = next(
             (dag for dag in load(payload["bundle_root"], payload["file"]) if dag.dag_id == payload["dag_id"]), None
         )

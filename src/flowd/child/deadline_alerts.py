@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowd.child.channel import Channel
+from flowd.child.supervision import kept
 from flowd.child.task_log import log_to_stdout
 from flowd.domain.assignment import run_from_json
 from flowd.domain.ids import DagId, RunId
@@ -17,7 +18,6 @@ from flowd.sdk.dag_file import load
 from flowd.sdk.dag_run import RunningDagRun
 from flowd.sdk.deadline import DeadlineAlert, alerts_of
 from flowd.sdk.exceptions import AirflowNotFoundException
-from flowd.sdk.supervisor import supervised_by
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def main(channel: Channel, payload: Mapping[str, Any]) -> None:
     What one raises is logged, and the next is called all the same. The result is empty.
     """
     log_to_stdout()
-    with supervised_by(channel):
+    with kept(channel):
         dag = next(
             (dag for dag in load(payload["bundle_root"], payload["file"]) if dag.dag_id == payload["dag_id"]), None
         )

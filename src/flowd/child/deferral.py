@@ -1,7 +1,6 @@
 """Deferring a try and going on with it, in the process of the task."""
 
 import os
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.context import Context
 from flowd.sdk.deferrable import FAIL, TIMEOUT
 from flowd.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from flowd.sdk.stored_trigger import stored_trigger
 from flowd.sdk.triggers import BaseTrigger, event_to_json
 from flowd.sdk.xcom_json import from_json, to_json
 
@@ -59,15 +59,9 @@ def _outcome(deferred: TaskDeferred, task: BaseOperator, assignment: Assignment)
 
 
 def _stored(trigger: Any, task: BaseOperator, assignment: Assignment) -> TriggerSpec:
-    classpath, kwargs = trigger.serialize()
-    file = assignment.work.file if isinstance(assignment.work, PythonWork) else os.path.basename(task.dag.fileloc)
-    source = getattr(sys.modules.get(type(trigger).__module__), "__file__", None) or ""
-    return TriggerSpec(
-        classpath=classpath,
-        kwargs={name: to_json(value) for name, value in kwargs.items()},
-        file=file,
-        is_in_bundle=source.startswith(task.dag.fileloc.removesuffix(file)),
-    )
+    path = task.dag.fileloc
+    file = assignment.work.file if isinstance(assignment.work, PythonWork) else os.path.basename(path)
+    return stored_trigger(trigger, path=path, file=file)
 
 
 def _end(context: Context, resume: Resume) -> None:

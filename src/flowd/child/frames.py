@@ -25,7 +25,10 @@ def encode(frame: Frame) -> bytes:
     """Return the frame as bytes to send; raise TypeError where it is not JSON, FrameTooLong where it is too long."""
     body = _to_text(frame).encode("utf-8", "surrogatepass")
     if len(body) > LIMIT_BYTES:
-        raise FrameTooLong(f"a frame of {len(body)} bytes is over the limit of {LIMIT_BYTES}")
+        raise FrameTooLong(
+            f"{len(body):,} bytes of JSON are more than the {LIMIT_BYTES:,} that pass between a task and its node: "
+            "let xcom.store keep large values, or write a file and hand over its path"
+        )
     return _LENGTH.pack(len(body)) + body
 
 

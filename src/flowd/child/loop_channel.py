@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import threading
 from typing import Any
 
@@ -21,7 +22,9 @@ class LoopChannel:
         self._loop_thread = threading.get_ident()
         self._last_number = 0
         self._waiting: dict[int, asyncio.Future[Frame]] = {}
-        self._loop.add_reader(descriptor, self._read)
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+        self._loop.add_reader(descriptor, self._on_readable)
 
     def request(self, op: str, **fields: Any) -> dict[str, Any]:
         """Ask, wait for the answer and return it, as `Channel.request` does.
@@ -52,6 +55,12 @@ class LoopChannel:
         except OSError as error:
             raise ChannelClosed(f"the keeper cannot be reached: {error}") from error
         return reply
+
+    def _on_readable(self) -> None:
+        # What the loop saw to be there may have been read since, by a request that blocks within it: without this the
+        # read would stop the loop until somebody happens to write.
+        if self._poll.poll(0):
+            self._read()
 
     def _read(self) -> None:
         try:

@@ -15,6 +15,7 @@ from flowd.sdk.exceptions import (
     AirflowSensorTimeout,
     AirflowSkipException,
 )
+from flowd.sdk.secret_values import masked
 
 _FLOWD = str(Path(__file__).parent.parent)
 
@@ -34,6 +35,7 @@ class Ending(StrEnum):
 class Outcome:
     """The ending; of a success the XCom `value` (JSON; None is none), `skip` and asset events; else error or time.
 
+    `rendered_map_index` is the name of the task's map index, None where the author gave it none.
     `retry_delay` takes the place of the task's own before the next try.
     A `deferral` is the document of the domain's Deferral; it waits at the longest `until` then.
     """
@@ -46,6 +48,7 @@ class Outcome:
     deferral: Mapping[str, Any] | None = None
     error: BaseException | None = None
     retry_delay: timedelta | None = None
+    rendered_map_index: str | None = None
 
     @property
     def is_failure(self) -> bool:
@@ -67,6 +70,8 @@ class Outcome:
             document["retry_delay"] = self.retry_delay.total_seconds()
         if self.deferral is not None:
             document["deferral"] = dict(self.deferral)
+        if self.rendered_map_index is not None:
+            document["rendered_map_index"] = self.rendered_map_index
         if self.error is not None:
             document["error"] = describe(self.error)
         return document
@@ -87,9 +92,9 @@ def outcome_of_error(error: BaseException) -> Outcome:
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """Return type, message and traceback of an error, from the author's first frame on."""
+    """Return type, message and traceback of an error, from the author's first frame on, with secrets masked."""
     trace = "".join(traceback.format_exception(type(error), error, _of_the_author(error.__traceback__)))
-    return {"type": type(error).__name__, "message": _message(error), "traceback": trace}
+    return {"type": type(error).__name__, "message": masked(_message(error)), "traceback": masked(trace)}
 
 
 def _message(error: BaseException) -> str:

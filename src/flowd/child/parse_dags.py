@@ -9,12 +9,13 @@ from typing import Any
 
 from flowd.child.channel import Channel
 from flowd.child.outcome import describe
+from flowd.child.supervision import kept
 from flowd.domain.dag_spec import dag_to_json
 from flowd.domain.errors import FlowdError
 from flowd.sdk.dag_file import load
 from flowd.sdk.exceptions import DagWarning, StubWarning
+from flowd.sdk.secret_values import masked
 from flowd.sdk.serialize import serialize
-from flowd.sdk.supervisor import supervised_by
 
 
 def main(channel: Channel, payload: dict[str, Any]) -> None:
@@ -33,7 +34,7 @@ def main(channel: Channel, payload: dict[str, Any]) -> None:
             told = {"text": str(message), "line": _line_of(path), "is_stub": issubclass(category, StubWarning)}
             notes.setdefault(str(message), told)
 
-    with warnings.catch_warnings(), supervised_by(channel):
+    with warnings.catch_warnings(), kept(channel):
         warnings.simplefilter("always", DagWarning)
         warnings.showwarning = hear
         document = _parse(payload["folder"], payload["file"])
@@ -60,7 +61,9 @@ def _parse(folder: str, file: str) -> dict[str, Any]:
             parsed.append(dag_to_json(serialize(dag, file)))
         except Exception as error:
             message = str(error) if isinstance(error, FlowdError) else f"{file}: DAG {dag.dag_id!r}: {error!r}"
-            errors.append({"dag_id": dag.dag_id, "message": message, "traceback": traceback.format_exc()})
+            errors.append(
+                {"dag_id": dag.dag_id, "message": masked(message), "traceback": masked(traceback.format_exc())}
+            )
     return {"dags": parsed, "errors": errors}
 
 

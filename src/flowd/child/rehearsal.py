@@ -18,6 +18,7 @@ from flowd.domain.work import PythonWork
 from flowd.operators.python import PythonOperator
 from flowd.sdk.dag import DAG
 from flowd.sdk.supervisor import supervised_by
+from flowd.sdk.xcom_store import prepare
 
 OFTEN = 20
 """So often Python must see code run before it has adapted it to what it does, and writes to its memory no more."""
@@ -34,6 +35,7 @@ class Rehearsal:
 
     def __init__(self) -> None:
         log_to_stdout()
+        prepare(os.environ)
         dag = DAG("rehearsal", schedule=None)
         self._task = PythonOperator(task_id="nothing", python_callable=_nothing, dag=dag)
         self._setup = TaskSetup(

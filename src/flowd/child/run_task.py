@@ -3,34 +3,38 @@
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from flowd.child.channel import Channel
 from flowd.child.deferral import go_on, outcome_of_deferral
 from flowd.child.failure_mail import mail_failure
+from flowd.child.frames import FrameTooLong
+from flowd.child.map_index import map_index_if_rendered, rendered_map_index
 from flowd.child.mapped import check_mappable, operator_of
-from flowd.child.masked_output import masked_output
 from flowd.child.other_user import become
 from flowd.child.outcome import Ending, Outcome, describe, outcome_of_error
 from flowd.child.rendered import report_rendered
 from flowd.child.retry_decision import after_failure
+from flowd.child.supervision import kept
 from flowd.child.task_log import log_to_stdout
 from flowd.child.termination import Terminated, terminable
 from flowd.domain.assignment import Assignment, assignment_from_json
+from flowd.domain.states import TaskState
 from flowd.domain.work import PythonWork
+from flowd.sdk import listeners
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.callbacks import call_all
 from flowd.sdk.context import Context, context_of, executing_in
 from flowd.sdk.dag_file import load
-from flowd.sdk.exceptions import AirflowTaskTimeout, TaskDeferred, TaskNotFound
-from flowd.sdk.supervisor import supervised_by
+from flowd.sdk.exceptions import AirflowException, AirflowTaskTimeout, TaskDeferred, TaskNotFound
 from flowd.sdk.xcom_arg import RETURN_KEY
-from flowd.sdk.xcom_json import to_json
 
 LIMIT_SLACK_SECONDS = 2.0
 """A SIGTERM that comes no earlier than this before the execution timeout is taken for the timeout."""
 
 _CALLBACK = {Ending.SUCCESS: "on_success_callback", Ending.SKIPPED: "on_skipped_callback"}
+_LISTENED = {Ending.SUCCESS: "on_task_instance_success", Ending.SKIPPED: "on_task_instance_skipped"}
 
 
 def main(channel: Channel, payload: Mapping[str, Any]) -> None:
@@ -42,7 +46,7 @@ def main(channel: Channel, payload: Mapping[str, Any]) -> None:
     started = time.monotonic()
     log_to_stdout()
     assignment = assignment_from_json(payload["assignment"])
-    with supervised_by(channel), masked_output():
+    with kept(channel):
         try:
             task = _find_task(assignment, payload["bundle_root"])
         except BaseException as error:
@@ -78,9 +82,23 @@ def attempt(
         except BaseException as error:
             outcome = _reported(outcome_of_error(error))
         else:
+            listeners.tell(
+                "on_task_instance_running", previous_state=TaskState.QUEUED, task_instance=context["ti"], session=None
+            )
             outcome = _reported(_run(task, context, assignment, started, become))
-        channel.send_result(outcome.to_document())
+        outcome = _sent(channel, outcome)
         _call_back(task, context, outcome, assignment)
+
+
+def _sent(channel: ResultSink, outcome: Outcome) -> Outcome:
+    """Send the result and return it; a failure in its place where its value is too long to be sent."""
+    try:
+        channel.send_result(outcome.to_document())
+        return outcome
+    except FrameTooLong as error:
+        failure = _reported(Outcome(ending=Ending.FAILED, error=AirflowException(f"what it returned is lost: {error}")))
+    channel.send_result(failure.to_document())
+    return failure
 
 
 def _find_task(assignment: Assignment, root: str) -> BaseOperator:
@@ -107,13 +125,14 @@ def _run(
         except Terminated:
             return _terminated(task, assignment, time.monotonic() - started)
         except BaseException as error:
-            return after_failure(task, context, outcome_of_error(error))
+            outcome = replace(outcome_of_error(error), rendered_map_index=map_index_if_rendered(task, context))
+            return after_failure(task, context, outcome)
 
 
 def _execute(task: BaseOperator, context: Context, assignment: Assignment, become: Callable[[str], None] | None) -> Any:
     call_all(task, "on_execute_callback", context)
     task.render_template_fields(context)
-    report_rendered(task)
+    report_rendered(task, context)
     if task.run_as_user is not None:
         # Template files were read as who may read the bundle; what the task does is done as its user.
         _change_user(task, task.run_as_user, become)
@@ -133,14 +152,17 @@ def _change_user(task: BaseOperator, user: str, become: Callable[[str], None] | 
 
 def _success(task: BaseOperator, context: Context, value: Any) -> Outcome:
     ti = context["ti"]
+    name = rendered_map_index(task, context)
     check_mappable(task, value)
-    pushed = to_json(value) if task.do_xcom_push else None
+    pushed = ti.to_xcom(value) if task.do_xcom_push else None
     if task.multiple_outputs and task.do_xcom_push and isinstance(value, Mapping):
         for key, item in value.items():
             if key != RETURN_KEY:
                 ti.xcom_push(key=key, value=item)
     news = context["outlet_events"].news()
-    return Outcome(ending=Ending.SUCCESS, value=pushed, skip=tuple(ti.skipped), asset_events=news)
+    return Outcome(
+        ending=Ending.SUCCESS, value=pushed, skip=tuple(ti.skipped), asset_events=news, rendered_map_index=name
+    )
 
 
 def _terminated(task: BaseOperator, assignment: Assignment, elapsed_seconds: float) -> Outcome:
@@ -174,6 +196,13 @@ def _call_back(task: BaseOperator, context: Context, outcome: Outcome, assignmen
         name = "on_retry_callback"
     context["ti"].state = _state(outcome, name)
     context["exception"] = outcome.error
+    listeners.tell(
+        _LISTENED.get(outcome.ending, "on_task_instance_failed"),
+        previous_state=TaskState.RUNNING,
+        task_instance=context["ti"],
+        error=outcome.error,
+        session=None,
+    )
     call_all(task, name, context)
     if outcome.is_failure and task.sends_mail:
         mail_failure(task, context, is_retried=name == "on_retry_callback")

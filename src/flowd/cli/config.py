@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flowd.cli.client.current import api
+from flowd.cli.client.target import chosen_server
 from flowd.cli.lazy import new_app
 from flowd.cli.options import OutputOption
 from flowd.cli.output import Format, note, show_one, show_rows
@@ -38,7 +40,15 @@ def list_settings(
     defaults: Annotated[bool, typer.Option("--defaults", help="The defaults, not what is set.")] = False,
     output: Annotated[ConfigFormat, typer.Option("--output", "-o", help="How to print them.")] = ConfigFormat.TABLE,
 ) -> None:
-    """Show every setting. Secrets are hidden."""
+    """Show every setting of this machine, or of the server that the commands go to. Secrets are hidden."""
+    if (server := chosen_server()) is not None and not defaults:
+        rows = [
+            {"name": f"{section['name']}.{option['key']}", "value": option["value"], "source": server.url}
+            for section in api().call("GET /api/v2/config")["sections"]
+            for option in section["options"]
+        ]
+        show_rows(rows, ("name", "value", "source") if show_sources else ("name", "value"), Format(output.value))
+        return
     from flowd.settings.catalogue import catalogue, shown
     from flowd.settings.document import defaults_toml
 
@@ -62,7 +72,12 @@ def get(name: NameArgument) -> None:
     from flowd.settings.catalogue import shown
 
     info = _find(name)
-    print(shown(read_settings_without_keys(), info.name))
+    if chosen_server() is None:
+        print(shown(read_settings_without_keys(), info.name))
+        return
+    section, _, key = info.name.partition(".")
+    found = api().call("GET /api/v2/config/section/{section}/option/{option}", section=section, option=key)
+    print(found["sections"][0]["options"][0]["value"])
 
 
 @app.command("get-value", hidden=True)

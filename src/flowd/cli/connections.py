@@ -1,56 +1,80 @@
 """`flowd connections`: addresses and credentials that tasks look up by name."""
 
 import json
+import sys
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flowd.cli.bulk import bulk
+from flowd.cli.client.current import api
 from flowd.cli.lazy import new_app
-from flowd.cli.options import FileArgument, OutputOption, YesOption, confirm, read_object, read_text, write_text
-from flowd.cli.output import Format, note, show_one, show_rows
-from flowd.cli.session import read_settings, with_metastore
-from flowd.domain.errors import InvalidInput
+from flowd.cli.options import (
+    FileArgument,
+    LimitOption,
+    OrderOption,
+    OutputOption,
+    YesOption,
+    confirm,
+    read_object,
+    read_text,
+    write_text,
+)
+from flowd.cli.output import Format, note, note_problems, show_one, show_rows
+from flowd.cli.session import with_secrets
+from flowd.domain.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
     from flowd.db.metastore import Metastore
-    from flowd.db.secrets_store import Connections, StoredConnection
+    from flowd.db.secrets_store import Connections
     from flowd.settings.model import Settings
 
 app = new_app("Addresses and credentials that tasks look up by name.")
 
-COLUMNS = ("conn_id", "conn_type", "host", "port", "schema", "login", "description")
-HIDDEN = "***"
+COLUMNS = ("connection_id", "conn_type", "host", "port", "schema", "login", "description")
+STDIN = "-"
 URI_LINES = ".env"
+FIELDS = {"conn_type", "host", "login", "password", "schema", "port", "extra", "description"}
+
+Json = dict[str, Any]
 
 IdArgument = Annotated[str, typer.Argument(metavar="CONN_ID", help="The connection.")]
+IdsArgument = Annotated[list[str], typer.Argument(metavar="CONN_ID...", help="The connections.")]
 
 
 @app.command("list")
-def list_connections(output: OutputOption = Format.TABLE) -> None:
-    """Show every connection, without passwords and extras."""
-    rows = [asdict(one) for one in _all()]
+def list_connections(
+    pattern: Annotated[str | None, typer.Argument(help="Only where the id contains this.")] = None,
+    conn_type: Annotated[list[str] | None, typer.Option("--type", help="Only of this type; may be repeated.")] = None,
+    order_by: OrderOption = None,
+    limit: LimitOption = 0,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Show every connection, without passwords."""
+    query = {"connection_id_pattern": pattern, "conn_type": conn_type, "order_by": order_by}
+    rows = api().listed("GET /api/v2/connections", "connections", limit=limit, query=query)
+    note_problems(rows)
     show_rows(rows, COLUMNS, output, empty="No connections yet: `flowd connections set ID --uri URI` makes one.")
 
 
 @app.command()
 def get(
     conn_id: IdArgument,
-    reveal: Annotated[bool, typer.Option("--reveal", help="Show the password and the extra.")] = False,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="With its password, as a URI; only where the cluster's settings are.")
+    ] = False,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Show one connection."""
+    """Show one connection, its secrets hidden."""
+    if not reveal:
+        show_one(api().call("GET /api/v2/connections/{connection_id}", connection_id=conn_id), output)
+        return
     from flowd.db.connection_uri import to_uri
 
-    settings = read_settings()
-    found = with_metastore(settings, lambda metastore: _of(settings, metastore).get(conn_id))
-    row = asdict(found)
-    if reveal:
-        row["uri"] = to_uri(found)
-    else:
-        row |= {key: HIDDEN for key in ("password", "extra") if row[key]}
-    show_one(row, output)
+    found = with_secrets(lambda settings, metastore: _stored(settings, metastore).get(conn_id))
+    show_one({**asdict(found), "uri": to_uri(found)}, output)
 
 
 @app.command("set")
@@ -58,74 +82,74 @@ def get(
 def set_connection(
     conn_id: IdArgument,
     uri: Annotated[
-        str, typer.Option("--uri", "--conn-uri", help="All in one: TYPE://LOGIN:PASSWORD@HOST:PORT/SCHEMA")
+        str,
+        typer.Option("--uri", "--conn-uri", help="All in one: TYPE://LOGIN:PASSWORD@HOST:PORT/SCHEMA; - reads it."),
     ] = "",
     conn_type: Annotated[str, typer.Option("--type", "--conn-type", help="As postgres, http or generic.")] = "",
     host: Annotated[str, typer.Option("--host", "--conn-host", help="Host.")] = "",
     login: Annotated[str, typer.Option("--login", "--conn-login", help="Login.")] = "",
-    password: Annotated[str, typer.Option("--password", "--conn-password", help="Password.")] = "",
+    password: Annotated[
+        str, typer.Option("--password", "--conn-password", help="Password; - reads it: other users see arguments.")
+    ] = "",
     schema: Annotated[str, typer.Option("--schema", "--conn-schema", help="Schema or database.")] = "",
     port: Annotated[int | None, typer.Option("--port", "--conn-port", help="Port.")] = None,
-    extra: Annotated[str, typer.Option("--extra", "--conn-extra", help="A JSON text.")] = "",
+    extra: Annotated[str, typer.Option("--extra", "--conn-extra", help="A JSON object, as text.")] = "",
     description: Annotated[str, typer.Option("--description", "--conn-description", help="What it is for.")] = "",
 ) -> None:
     """Make a connection, or replace it: from a URI, or from its parts."""
-    from dataclasses import replace
-
-    from flowd.db.connection_uri import parse_uri
-    from flowd.db.secrets_store import StoredConnection
-
     if uri and any((conn_type, host, login, password, schema, port is not None, extra)):
         raise InvalidInput("--uri says all of a connection; give it alone, or the parts without it")
+    body = {
+        "connection_id": conn_id,
+        "conn_type": conn_type,
+        "host": host,
+        "login": login,
+        "password": _read(password),
+        "schema": schema,
+        "port": port,
+        "extra": extra,
+    }
     if uri:
-        _store(replace(parse_uri(conn_id, uri), description=description))
-    else:
-        _store(
-            StoredConnection(
-                conn_id=conn_id,
-                conn_type=conn_type,
-                host=host,
-                login=login,
-                password=password,
-                schema=schema,
-                port=port,
-                extra=extra,
-                description=description,
-            )
-        )
+        body = _of_uri(conn_id, _read(uri))
+    body = {**body, "description": description}
+    try:
+        api().call("POST /api/v2/connections", body=body)
+    except Conflict:
+        api().call("PATCH /api/v2/connections/{connection_id}", body=body, connection_id=conn_id)
     note(f"Connection {conn_id} is set.")
 
 
 @app.command()
-def delete(conn_id: IdArgument, yes: YesOption = False) -> None:
-    """Remove a connection."""
-    confirm(f"Delete connection {conn_id}?", yes)
-    settings = read_settings()
-    with_metastore(settings, lambda metastore: _of(settings, metastore).delete(conn_id))
-    note(f"Connection {conn_id} is deleted.")
+def delete(conn_ids: IdsArgument, yes: YesOption = False) -> None:
+    """Remove connections."""
+    confirm(f"Delete connection {', '.join(conn_ids)}?", yes)
+    for conn_id in conn_ids:
+        api().call("DELETE /api/v2/connections/{connection_id}", connection_id=conn_id)
+        note(f"Connection {conn_id} is deleted.")
 
 
 @app.command("import")
 def import_connections(file: FileArgument) -> None:
-    """Make or replace the connections of a file, all or none: Airflow's JSON, or ID=URI lines in a file named *.env."""
-    from flowd.db.connection_uri import parse_uri
-
+    """Make or replace the connections of a file: Airflow's JSON, or ID=URI lines in a file named *.env."""
     if file.endswith(URI_LINES):
         lines = [line.strip() for line in read_text(file).splitlines()]
         pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
-        found = [parse_uri(conn_id.strip(), uri.strip()) for conn_id, _, uri in pairs]
+        found = [_of_uri(conn_id.strip(), uri.strip()) for conn_id, _, uri in pairs]
     else:
-        found = [_connection(file, conn_id, given) for conn_id, given in read_object(file).items()]
-    _store(*found)
+        found = [_of_entry(file, conn_id, given) for conn_id, given in read_object(file).items()]
+    bulk("PATCH /api/v2/connections", "create", found, "Importing connections", overwrite=True)
     note(f"{len(found)} connections are imported.")
 
 
 @app.command("export")
 def export_connections(file: FileArgument = "-") -> None:
-    """Write every connection, in clear, to a file only you can read: JSON, or ID=URI lines where it is named *.env."""
+    """Write every connection, in clear, to a file only you can read. The API shows no secrets: not over it.
+
+    It is JSON, or ID=URI lines where the file is named *.env.
+    """
     from flowd.db.connection_uri import to_uri
 
-    found = _all()
+    found = with_secrets(lambda settings, metastore: _stored(settings, metastore).list())
     if file.endswith(URI_LINES):
         write_text(file, "".join(f"{one.conn_id}={to_uri(one)}\n" for one in found), is_secret=True)
         return
@@ -135,45 +159,43 @@ def export_connections(file: FileArgument = "-") -> None:
 
 @app.command()
 def rotate() -> None:
-    """Encrypt every connection anew with the first of FLOWD__SECURITY__FERNET_KEY."""
-    settings = read_settings()
-    count = with_metastore(settings, lambda metastore: _of(settings, metastore).rotate())
+    """Encrypt every connection anew with the first of FLOWD__SECURITY__FERNET_KEY, where the keys are."""
+    count = with_secrets(lambda settings, metastore: _stored(settings, metastore).rotate())
     note(f"{count} connections are encrypted with the first key.")
 
 
-def _connection(file: str, conn_id: str, given: Any) -> "StoredConnection":
-    """A connection as Airflow's export has it: a URI, or an object whose extra may be an object too."""
-    from flowd.db.connection_uri import parse_uri
-    from flowd.db.secrets_store import StoredConnection
+def _read(given: str) -> str:
+    """What was given, or a line of standard input for "-"."""
+    return sys.stdin.readline().rstrip("\r\n") if given == STDIN else given
 
+
+def _of_uri(conn_id: str, uri: str) -> Json:
+    """The API's shape of a connection that is given as a URI."""
+    from flowd.db.connection_uri import parse_uri
+
+    found = asdict(parse_uri(conn_id, uri))
+    return {"connection_id": found.pop("conn_id"), **found}
+
+
+def _of_entry(file: str, conn_id: str, given: Any) -> Json:
+    """The API's shape of a connection of Airflow's export: a URI, or an object whose extra may be an object too."""
     if isinstance(given, str):
-        return parse_uri(conn_id, given)
-    known = {field.name for field in fields(StoredConnection)} - {"conn_id"}
-    if not isinstance(given, Mapping) or not given.get("conn_type") or not set(given) <= known:
-        raise InvalidInput(f"{file}: connection {conn_id!r} wants a conn_type, and of the rest any of {sorted(known)}")
+        return _of_uri(conn_id, given)
+    if not isinstance(given, Mapping) or not given.get("conn_type") or not set(given) <= FIELDS:
+        raise InvalidInput(f"{file}: connection {conn_id!r} wants a conn_type, and of the rest any of {sorted(FIELDS)}")
     values = {key: value for key, value in given.items() if value not in (None, "")}
     port, extra = values.pop("port", None), values.pop("extra", "")
     if port is not None and not str(port).isdecimal():
         raise InvalidInput(f"{file}: connection {conn_id!r} has port {port!r}; wanted a number")
-    return StoredConnection(
-        conn_id=conn_id,
-        port=None if port is None else int(port),
-        extra=extra if isinstance(extra, str) else json.dumps(extra),
+    return {
+        "connection_id": conn_id,
+        "port": None if port is None else int(port),
+        "extra": extra if isinstance(extra, str) else json.dumps(extra),
         **{key: str(value) for key, value in values.items()},
-    )
+    }
 
 
-def _all() -> "list[StoredConnection]":
-    settings = read_settings()
-    return with_metastore(settings, lambda metastore: _of(settings, metastore).list())
-
-
-def _store(*connections: "StoredConnection") -> None:
-    settings = read_settings()
-    with_metastore(settings, lambda metastore: _of(settings, metastore).set(*connections))
-
-
-def _of(settings: "Settings", metastore: "Metastore") -> "Connections":
+def _stored(settings: "Settings", metastore: "Metastore") -> "Connections":
     from flowd.db.secrets_store import Connections
     from flowd.security.vault import Vault
 

@@ -3,13 +3,13 @@
 import os
 import sys
 from contextlib import redirect_stdout
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
 
 from flowd.cli.exit_codes import ExitCode
-from flowd.cli.options import conf_object
+from flowd.cli.options import conf_object, moment_of
 from flowd.cli.output import Format, note, show_rows
 from flowd.cli.parse_files import parse_files
 from flowd.cli.session import read_settings_without_keys
@@ -137,10 +137,4 @@ def _names(path: str, dag_id: str) -> bool:
 
 def date_of(text: str | None) -> datetime | None:
     """Return the moment that the text names, in UTC where it has no zone; raise InvalidInput where it names none."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidInput(f"{text!r} is no date; write it as 2026-11-22 or 2026-11-22T06:00:00+01:00") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None if text is None else moment_of(text)

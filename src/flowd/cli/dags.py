@@ -2,150 +2,132 @@
 
 import uuid
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from fnmatch import fnmatchcase
+from typing import Annotated
 
 import typer
 
+from flowd.cli.backfill import create
+from flowd.cli.client.current import api
+from flowd.cli.dag_names import DagsArgument, dag_names, dag_query
+from flowd.cli.deployment import list_jobs
 from flowd.cli.exit_codes import ExitCode
 from flowd.cli.lazy import new_app
 from flowd.cli.options import (
     ConfOption,
+    DagArgument,
     DagIdOption,
+    LimitOption,
+    NoteOption,
+    OrderOption,
     OutputOption,
     TestedDagArgument,
     TestedDateArgument,
+    TimeoutOption,
+    YesOption,
     conf_object,
+    confirm,
+    moment_of,
+    moment_text,
 )
-from flowd.cli.output import Format, note, show_one, show_rows
-from flowd.cli.session import read_settings, read_settings_without_keys, with_backends, with_metastore
-from flowd.domain.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from flowd.actions.backends import Backends
-    from flowd.db.metastore import Metastore
-    from flowd.db.views.dags import DagView
-    from flowd.domain.dag_run import DagRun
-    from flowd.domain.data_interval import NextRun
+from flowd.cli.output import Format, note, show_one, show_rows, show_summary
+from flowd.cli.progress import progress
+from flowd.cli.runs import list_runs
+from flowd.cli.watch import hindrances, watch
+from flowd.domain.errors import NotFound
 
 app = new_app("DAGs: what the DAG folder defines, and when it runs.")
 
-COLUMNS = ("dag_id", "is_paused", "schedule", "next_run", "owners", "tags", "file", "has_import_errors")
-UPCOMING = 5
-
-DagArgument = Annotated[str, typer.Argument(help="The DAG.")]
+COLUMNS = (
+    "dag_id",
+    "is_paused",
+    "schedule:timetable_summary",
+    "next_run:next_dagrun_run_after",
+    "owners",
+    "tags",
+    "file:relative_fileloc",
+    "has_import_errors",
+)
+RUN_COLUMNS = ("dag_id", "run_id:dag_run_id", "state")
+PAGE = 100
 
 
 @app.command("list")
 def list_dags(
-    output: OutputOption = Format.TABLE,
+    pattern: Annotated[
+        str | None, typer.Argument(help="Only DAGs of this name; * and ? stand for any letters.")
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="Only with this tag; may be repeated.")] = None,
+    owner: Annotated[list[str] | None, typer.Option("--owner", help="Only of this owner; may be repeated.")] = None,
+    paused: Annotated[bool | None, typer.Option("--paused/--active", help="Only those paused, or not paused.")] = None,
+    state: Annotated[str | None, typer.Option("--state", help="Only where the last run is in this state.")] = None,
+    broken: Annotated[bool, typer.Option("--broken", help="Only where a file could not be read.")] = False,
+    favorites: Annotated[bool, typer.Option("--favorites", help="Only my favourites.")] = False,
     all_: Annotated[bool, typer.Option("--all", help="Also those whose file is gone.")] = False,
+    order_by: OrderOption = None,
+    limit: LimitOption = 0,
+    output: OutputOption = Format.TABLE,
 ) -> None:
     """Show the DAGs."""
-    from flowd.db.views.dag_cards import DagCards
-    from flowd.db.views.dags import list_dags as dags_of
-    from flowd.db.views.listing import EVERY_ROW
-
-    async def read(metastore: "Metastore") -> "list[DagView]":
-        async with metastore.reading() as tx:
-            found, _ = await dags_of(tx, DagCards(), EVERY_ROW)
-        return [one for one in found if all_ or one.is_active]
-
-    rows = [_row(one) for one in with_metastore(read_settings_without_keys(), read)]
+    query = {
+        **(dag_query(pattern) if pattern else {}),
+        "tags": tag,
+        "owners": owner,
+        "paused": paused,
+        "last_dag_run_state": state,
+        "has_import_errors": broken or None,
+        "is_favorite": favorites or None,
+        "exclude_stale": not all_,
+        "order_by": order_by,
+    }
+    rows = api().listed("GET /api/v2/dags", "dags", limit=0 if pattern else limit, query=query)
+    if pattern:
+        rows = [row for row in rows if fnmatchcase(row["dag_id"], pattern)][: limit or None]
     empty = "No DAGs: a scheduler puts them here; see `flowd config get dags.folder` and `flowd dags import-errors`."
     show_rows(rows, COLUMNS, output, empty=empty)
 
 
 @app.command()
+@app.command("details", hidden=True)
 def show(dag_id: DagArgument, output: OutputOption = Format.TABLE) -> None:
-    """Show one DAG."""
-    view = with_metastore(read_settings_without_keys(), lambda metastore: _view(metastore, dag_id))
-    show_one(
-        {
-            **_row(view),
-            "description": view.card.description,
-            "version": view.version.number,
-            "bundle": view.bundle[:12],
-            "tasks": list(view.card.task_names),
-            "max_active_runs": view.card.max_active_runs,
-            "max_active_tasks": view.card.max_active_tasks,
-            "parsed_at": view.parsed_at,
-        },
-        output,
-    )
-
-
-@app.command("import-errors")
-def import_errors(output: OutputOption = Format.TABLE) -> None:
-    """Show the DAG files that could not be read, and why."""
-    from flowd.db.views.import_errors import list_import_errors
-    from flowd.db.views.listing import EVERY_ROW
-
-    async def read(metastore: "Metastore") -> list[dict[str, Any]]:
-        async with metastore.reading() as tx:
-            found, _ = await list_import_errors(tx, EVERY_ROW)
-        return [{"file": one.file, "message": one.message} for one in found]
-
-    rows = with_metastore(read_settings_without_keys(), read)
-    if output is Format.TABLE:
-        for row in rows:
-            print(f"{row['file']}\n{row['message']}\n")
-        if not rows:
-            note("Every DAG file could be read.")
-        return
-    show_rows(rows, ("file", "message"), output)
+    """Show one DAG, with what its file says of it."""
+    show_one(api().call("GET /api/v2/dags/{dag_id}/details", dag_id=dag_id), output)
 
 
 @app.command()
-def pause(dag_id: DagArgument) -> None:
-    """Let a DAG make no runs and start no tasks; what runs goes on."""
-    _set_paused(dag_id, True)
+def pause(dag_ids: DagsArgument) -> None:
+    """Let DAGs make no runs and start no tasks; what runs goes on."""
+    _set_paused(dag_ids, True)
 
 
 @app.command()
-def unpause(dag_id: DagArgument) -> None:
-    """Let a paused DAG go on."""
-    _set_paused(dag_id, False)
+def unpause(dag_ids: DagsArgument) -> None:
+    """Let paused DAGs go on."""
+    _set_paused(dag_ids, False)
+
+
+@app.command()
+def delete(dag_ids: DagsArgument, yes: YesOption = False) -> None:
+    """Delete DAGs with their runs, versions and backfills; what a file still defines is soon a new DAG."""
+    names = dag_names(dag_ids)
+    confirm(f"Delete {', '.join(names)} with every run?", yes)
+    for name in progress(names, "Deleting DAGs"):
+        api().call("DELETE /api/v2/dags/{dag_id}", dag_id=name)
+        note(f"DAG {name} is deleted.")
 
 
 @app.command("next")
-def next_runs(dag_id: DagArgument, output: OutputOption = Format.TABLE) -> None:
+@app.command("next-execution", hidden=True)
+def next_runs(
+    dag_id: DagArgument,
+    count: Annotated[int, typer.Option("--limit", "-n", "--num-executions", help="How many.", min=1, max=100)] = 5,
+    output: OutputOption = Format.TABLE,
+) -> None:
     """Show when the DAG will run next."""
-    from flowd.db.graphs import Graphs
-    from flowd.db.latest import latest
-    from flowd.db.schedules import planned
-    from flowd.domain.ids import DagId
-    from flowd.domain.timetable import upcoming
-
-    async def read(metastore: "Metastore") -> "list[NextRun]":
-        async with metastore.reading() as tx:
-            current = await latest(tx, Graphs(), DagId(dag_id))
-            first = await planned(tx, DagId(dag_id))
-            now = await tx.now()
-        if first is None:
-            return []
-        dag = current.graph.dag
-        later = upcoming(
-            dag.timetable,
-            first.data_interval,
-            start_date=dag.start_date or now,
-            end_date=dag.end_date,
-            catchup=dag.catchup,
-            now=now,
-            limit=UPCOMING - 1,
-        )
-        return [first, *later]
-
-    rows = [
-        {
-            "run_after": one.run_after,
-            "logical_date": one.logical_date,
-            "data_interval_start": one.data_interval.start,
-            "data_interval_end": one.data_interval.end,
-        }
-        for one in with_metastore(read_settings_without_keys(), read)
-    ]
+    found = api().call("GET /api/v2/dags/{dag_id}/nextRuns", query={"limit": count}, dag_id=dag_id)
     columns = ("run_after", "logical_date", "data_interval_start", "data_interval_end")
-    show_rows(rows, columns, output, empty=f"{dag_id} has no run planned; run it with: flowd dags trigger {dag_id}")
+    empty = f"{dag_id} has no run planned; run it with: flowd dags trigger {dag_id}"
+    show_rows(found["next_runs"], columns, output, empty=empty)
 
 
 @app.command()
@@ -153,48 +135,51 @@ def trigger(
     dag_id: DagArgument,
     conf: ConfOption = None,
     run_id: Annotated[str | None, typer.Option("--run-id", "-r", help="The run's id; one is made up else.")] = None,
-    logical_date: Annotated[str | None, typer.Option(help="As 2026-11-22T00:00:00Z; now where none is given.")] = None,
-    note_: Annotated[str | None, typer.Option("--note", help="A word about the run.")] = None,
+    logical_date: Annotated[
+        str | None,
+        typer.Option("--logical-date", "-l", "--exec-date", "-e", help="As 2026-11-22; now where none is given."),
+    ] = None,
+    run_after: Annotated[str | None, typer.Option("--run-after", help="Not before this moment.")] = None,
+    partition_key: Annotated[str | None, typer.Option("--partition-key", help="The partition it is about.")] = None,
+    note_: NoteOption = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Show what happens until the run has ended.")] = False,
-    timeout: Annotated[float | None, typer.Option(help="With --wait: give up after so many seconds.")] = None,
+    timeout: TimeoutOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
     """Run a DAG now."""
-    from flowd.actions.trigger_run import trigger_run
-    from flowd.cli.watch import watch
-    from flowd.domain.ids import DagId, RunId
-    from flowd.domain.states import TriggeredBy
-
-    given = conf_object(conf)
-    # As when a person triggers it in Airflow: such a run is about now, and its templates have a date.
-    date = _moment(logical_date) or datetime.now(UTC)
-
-    async def ask(backends: "Backends") -> "DagRun":
-        return await trigger_run(
-            backends,
-            dag_id=DagId(dag_id),
-            run_id=RunId(run_id) if run_id is not None else None,
-            logical_date=date,
-            conf=given,
-            note=note_,
-            triggered_by=TriggeredBy.CLI,
-            idempotency_key=key,
-        )
-
-    # Kept over a retry of the transaction: one command makes one run.
-    key = f"cli:{uuid.uuid4().hex}"
-    settings = read_settings()
-    run = with_backends(settings, ask)
-    row = {"dag_id": run.dag_id, "run_id": run.run_id, "state": run.state.value}
+    body = {
+        "dag_run_id": run_id,
+        # As when a person triggers it in Airflow: such a run is about now, and its templates have a date.
+        "logical_date": (moment_of(logical_date) if logical_date else datetime.now(UTC)).isoformat(),
+        "run_after": moment_text(run_after),
+        "conf": conf_object(conf),
+        "note": note_,
+        "partition_key": partition_key,
+    }
+    # One command makes one run, also where the answer is lost and the request is sent again.
+    key = {"Idempotency-Key": f"cli:{uuid.uuid4().hex}"}
+    run = api().call("POST /api/v2/dags/{dag_id}/dagRuns", body=body, headers=key, dag_id=dag_id)
     if not wait:
-        show_one(row, output)
+        show_summary(run, RUN_COLUMNS, output)
         return
-    note(f"Run {run.run_id} of {run.dag_id} is queued.")
-    for hindrance in with_metastore(settings, lambda metastore: _hindrances(metastore, dag_id)):
+    run_id = run["dag_run_id"]
+    note(f"Run {run_id} of {dag_id} is queued.")
+    for hindrance in hindrances(dag_id):
         note(f"flowd: warning: {hindrance}")
-    state = watch(settings, run.dag_id, run.run_id, timeout)
-    show_one({**row, "state": state}, output)
-    raise typer.Exit(ExitCode.OK if state == "success" else ExitCode.FAILED)
+    ended = watch(dag_id, run_id, timeout)
+    show_summary(ended, RUN_COLUMNS, output)
+    raise typer.Exit(ExitCode.OK if ended["state"] == "success" else ExitCode.FAILED)
+
+
+@app.command()
+def why(dag_id: DagArgument) -> None:
+    """Say what keeps the DAG from running, and when it is due next."""
+    dag = api().call("GET /api/v2/dags/{dag_id}", dag_id=dag_id)
+    found = hindrances(dag_id)
+    for hindrance in found:
+        print(hindrance)
+    due = dag["next_dagrun_run_after"]
+    note(f"It is due next at {due}." if due else f"It has no schedule; run it with: flowd dags trigger {dag_id}")
 
 
 @app.command()
@@ -218,56 +203,152 @@ def test(
     show_test(dag, logical_date, conf, dag_id=dag_id, mark_success_pattern=mark_success_pattern, output=output)
 
 
-async def _hindrances(metastore: "Metastore", dag_id: str) -> list[str]:
-    """Return why a run may wait for long: who watches it should know."""
-    from flowd.db.views.health import heartbeats
-
-    found: list[str] = []
-    if (await _view(metastore, dag_id)).is_paused:
-        found.append(f"DAG {dag_id} is paused, so the run waits; let it go on with: flowd dags unpause {dag_id}")
-    async with metastore.reading() as tx:
-        beats = await heartbeats(tx)
-    missing = [role for role in ("scheduler", "worker") if role not in beats or not beats[role].is_healthy]
-    found += [f"no {role} has been seen lately, so the run waits; start one with: flowd run" for role in missing]
-    return found
+@app.command()
+@app.command("show-source", hidden=True)
+def source(
+    dag_id: DagArgument,
+    version: Annotated[int | None, typer.Option("--version", help="Of this version; the latest else.")] = None,
+) -> None:
+    """Print the file of a DAG."""
+    found = api().call("GET /api/v2/dagSources/{dag_id}", query={"version_number": version}, dag_id=dag_id)
+    print(found["content"], end="")
 
 
-async def _view(metastore: "Metastore", dag_id: str) -> "DagView":
-    from flowd.db.views.dag_cards import DagCards
-    from flowd.db.views.dags import get_dag
+@app.command()
+def diff(
+    dag_id: DagArgument,
+    older: Annotated[int, typer.Argument(help="The number of a version.")],
+    newer: Annotated[int | None, typer.Argument(help="Another; the latest where none is given.")] = None,
+) -> None:
+    """Show how the file of a DAG differs between two versions."""
+    from difflib import unified_diff
 
-    async with metastore.reading() as tx:
-        return await get_dag(tx, DagCards(), dag_id)
+    def lines(version: int | None) -> list[str]:
+        found = api().call("GET /api/v2/dagSources/{dag_id}", query={"version_number": version}, dag_id=dag_id)
+        return str(found["content"]).splitlines(keepends=True)
 
-
-def _row(view: "DagView") -> dict[str, Any]:
-    return {
-        "dag_id": view.dag_id,
-        "is_paused": view.is_paused,
-        "schedule": view.card.timetable_summary,
-        "next_run": view.next_run_after,
-        "owners": list(view.card.owners),
-        "tags": list(view.card.tags),
-        "file": view.file,
-        "has_import_errors": view.has_import_errors,
-    }
+    names = (f"version {older}", f"version {newer or 'latest'}")
+    print("".join(unified_diff(lines(older), lines(newer), *names)), end="")
 
 
-def _set_paused(dag_id: str, is_paused: bool) -> None:
-    from flowd.actions.pause_dag import set_paused
-    from flowd.domain.ids import DagId
+@app.command()
+def versions(
+    dag_id: DagArgument,
+    number: Annotated[int | None, typer.Argument(help="Only this version.")] = None,
+    limit: LimitOption = 50,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Show the versions of a DAG, the newest first."""
+    if number is not None:
+        show_one(
+            api().call("GET /api/v2/dags/{dag_id}/dagVersions/{version_number}", dag_id=dag_id, version_number=number),
+            output,
+        )
+        return
+    rows = api().listed(
+        "GET /api/v2/dags/{dag_id}/dagVersions",
+        "dag_versions",
+        limit=limit,
+        query={"order_by": "-version_number"},
+        dag_id=dag_id,
+    )
+    show_rows(rows, ("version_number", "created_at", "bundle_version", "id"), output)
 
-    with_backends(read_settings(), lambda backends: set_paused(backends, DagId(dag_id), is_paused))
-    note(f"DAG {dag_id} is {'paused' if is_paused else 'unpaused'}.")
+
+@app.command()
+def tags(
+    pattern: Annotated[str | None, typer.Argument(help="Only tags that contain this.")] = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Show the tags that DAGs have."""
+    names = api().listed("GET /api/v2/dagTags", "tags", query={"tag_name_pattern": pattern})
+    show_rows([{"name": name} for name in names], ("name",), output, empty="No DAG has a tag.")
 
 
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidInput(f"{text!r} is no date; write it as 2026-11-22T00:00:00Z") from error
-    if moment.tzinfo is None:
-        raise InvalidInput(f"{text!r} has no time zone; write it as {text}Z for UTC")
-    return moment
+@app.command()
+def stats(
+    dag_ids: Annotated[list[str] | None, typer.Argument(metavar="[DAG_ID]...", help="Only of these DAGs.")] = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Show how many runs of each DAG are in each state."""
+    names = dag_names(dag_ids) if dag_ids else None
+    rows = [
+        {"dag_id": dag["dag_id"], **{one["state"]: one["count"] for one in dag["stats"]}}
+        for dag in api().call("GET /api/v2/dagStats", query={"dag_ids": names})["dags"]
+    ]
+    show_rows(rows, ("dag_id", "queued", "running", "success", "failed"), output, empty="No DAGs.")
+
+
+@app.command()
+def warnings(
+    dag_id: Annotated[str | None, typer.Argument(help="Only of this DAG.")] = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Show what is wrong about DAGs that run nevertheless."""
+    rows = api().listed("GET /api/v2/dagWarnings", "dag_warnings", query={"dag_id": dag_id})
+    show_rows(rows, ("dag_id", "warning_type", "message"), output, empty="No warnings.")
+
+
+@app.command("import-errors")
+@app.command("list-import-errors", hidden=True)
+def import_errors(
+    error_id: Annotated[int | None, typer.Argument(metavar="[ID]", help="Only this one.")] = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Show the DAG files that could not be read, and why."""
+    if error_id is not None:
+        rows = [api().call("GET /api/v2/importErrors/{import_error_id}", import_error_id=error_id)]
+    else:
+        rows = api().listed("GET /api/v2/importErrors", "import_errors")
+    if output is not Format.TABLE:
+        show_rows(rows, ("filename", "stack_trace"), output)
+        return
+    for row in rows:
+        print(f"{row['filename']}\n{row['stack_trace']}\n")
+    if not rows:
+        note("Every DAG file could be read.")
+
+
+@app.command()
+def reparse(dag_id: DagArgument) -> None:
+    """Let a scheduler read the file of a DAG again now, changed or not."""
+    dag = api().call("GET /api/v2/dags/{dag_id}", dag_id=dag_id)
+    api().call("PUT /api/v2/parseDagFile/{file_token:path}", file_token=dag["file_token"])
+    note(f"A scheduler reads {dag['relative_fileloc']} again.")
+
+
+@app.command()
+def favorite(dag_id: DagArgument) -> None:
+    """Put a DAG among my favourites."""
+    api().call("POST /api/v2/dags/{dag_id}/favorite", dag_id=dag_id)
+    note(f"DAG {dag_id} is among your favourites.")
+
+
+@app.command()
+def unfavorite(dag_id: DagArgument) -> None:
+    """Take a DAG from my favourites."""
+    api().call("POST /api/v2/dags/{dag_id}/unfavorite", dag_id=dag_id)
+    note(f"DAG {dag_id} is none of your favourites.")
+
+
+def _set_paused(patterns: list[str], is_paused: bool) -> None:
+    names, body = dag_names(patterns), {"is_paused": is_paused}
+    word = "paused" if is_paused else "unpaused"
+    if len(names) == 1:
+        api().call("PATCH /api/v2/dags/{dag_id}", body=body, dag_id=names[0])
+        note(f"DAG {names[0]} is {word}.")
+        return
+    changed: set[str] = set()
+    for start in progress(range(0, len(names), PAGE), "Changing DAGs"):
+        query = {"dag_id": names[start : start + PAGE], "exclude_stale": False, "limit": PAGE}
+        found = api().call("PATCH /api/v2/dags", query=query, body=body)
+        changed |= {dag["dag_id"] for dag in found["dags"]}
+    note(f"{len(changed)} DAGs are {word}.")
+    if missed := [name for name in names if name not in changed]:
+        raise NotFound(f"these DAGs do not exist, or are not yours to change: {', '.join(missed)}")
+
+
+# Airflow's words for what has a noun of its own here.
+app.command("list-runs", hidden=True)(list_runs)
+app.command("backfill", hidden=True)(create)
+app.command("list-jobs", hidden=True)(list_jobs)

@@ -10,7 +10,7 @@ from flowd.cli.exit_codes import ExitCode
 from flowd.cli.lazy import new_app
 from flowd.cli.options import OutputOption, YesOption, confirm
 from flowd.cli.output import Format, note, show_one
-from flowd.cli.session import connected, read_settings_without_keys, with_metastore
+from flowd.cli.session import connected, read_settings_without_keys, refuse_server, with_metastore
 from flowd.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ async def _delete(metastore: "Metastore", age: "timedelta", batch: int, count: i
 
 def _with_schema(action: "Callable[[Metastore], Awaitable[SchemaStatus]]") -> "SchemaStatus":
     """What `action` makes of the metastore, whose schema may be any."""
+    refuse_server()
     settings = read_settings_without_keys()
 
     async def run() -> "SchemaStatus":

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from flowd.cli.client.current import api
+from flowd.cli.client.target import chosen_server
 from flowd.cli.exit_codes import ExitCode
 from flowd.cli.lazy import new_app
 from flowd.cli.options import OutputOption
@@ -25,7 +27,13 @@ Row = dict[str, str]
 
 @app.command()
 def health(output: OutputOption = Format.TABLE) -> None:
-    """Ask the metastore, the queue and this machine's node: exit code 0 if all is well, 5 if one is away, else 1."""
+    """Ask the metastore, the queue and this machine's node: exit code 0 if all is well, 5 if one is away, else 1.
+
+    Where the commands go to a server, ask it how its cluster is.
+    """
+    if chosen_server() is not None:
+        _ask_server(output)
+        return
     settings = read_settings()
     say_only_what_is_wrong(settings)
     rows = asyncio.run(_look(settings))
@@ -33,6 +41,18 @@ def health(output: OutputOption = Format.TABLE) -> None:
     if any(row["status"] == UNHEALTHY for row in rows):
         is_away = any(row["status"] == UNHEALTHY and row["part"] != "node" for row in rows)
         raise typer.Exit(ExitCode.UNREACHABLE if is_away else ExitCode.FAILED)
+
+
+def _ask_server(output: Format) -> None:
+    parts = api().call("GET /api/v2/monitor/health")
+    rows = [
+        _row(part, found["status"], next((str(seen) for name, seen in found.items() if name != "status" and seen), ""))
+        for part, found in parts.items()
+        if found["status"] is not None
+    ]
+    show_rows(rows, ("part", "status", "detail"), output)
+    if any(row["status"] == UNHEALTHY for row in rows):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 async def _look(settings: "Settings") -> list[Row]:

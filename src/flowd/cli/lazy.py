@@ -11,13 +11,21 @@ from typer.core import TyperCommand, TyperGroup
 
 def new_app(summary: str | None = None) -> typer.Typer:
     """Return an app for a noun's commands. Help is plain text: rich would take longer to import than all else."""
-    return typer.Typer(
+    app = typer.Typer(
         help=summary,
         no_args_is_help=summary is not None,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
+    if summary is not None:
+        # Or typer would make a noun that has one verb the verb itself.
+        app.callback()(_no_more_than_its_verbs)
+    return app
+
+
+def _no_more_than_its_verbs() -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)

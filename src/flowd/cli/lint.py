@@ -26,7 +26,7 @@ def lint(
     A verdict is runs, warning, stub (a task will fail, for it needs a package that is not installed here), error (the
     file or a DAG of it cannot run) or none (no DAG). The exit code is 1 where there is a stub or an error.
     """
-    from flowd.cli.lint_folder import lint_folder
+    from flowd.cli.lint_folder import SEVERAL, lint_folder
 
     findings = lint_folder(read_settings_without_keys(), path)
     rows = [
@@ -39,6 +39,7 @@ def lint(
     else:
         show_rows(rows, COLUMNS, output)
     worst = {one.file: one.verdict for one in sorted(findings, key=lambda one: one.verdict.rank)}
+    worst.pop(SEVERAL, None)
     counts = Counter(verdict.value for verdict in worst.values())
     note(f"files: {len(worst)}" + "".join(f", {name}: {count}" for name, count in counts.most_common()))
     if any(verdict.is_failure for verdict in worst.values()):

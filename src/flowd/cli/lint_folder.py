@@ -2,8 +2,9 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from flowd.domain.errors import NotFound
 if TYPE_CHECKING:
     from flowd.roles.scheduler.dag_parse_result import ParsedFile
     from flowd.settings.model import Settings
+
+SEVERAL = "several files"
+"""In the place of a file's name."""
 
 _NAMED = re.compile(r"(?:task|DAG|Operator|Sensor|group)\w* '([^']+)'")
 
@@ -50,6 +54,7 @@ class Finding:
 def lint_folder(settings: "Settings", path: str) -> list[Finding]:
     """Return the findings of every DAG file below `path`, or of the one file that it is, in the order of paths.
 
+    What is said of several files and of no line in them, such as of a plugin, is one finding, of SEVERAL.
     Variables and connections are answered as in an empty metastore. Raises NotFound where there is no such path.
     """
     from flowd.roles.scheduler.dag_folder import DagFolder
@@ -63,7 +68,16 @@ def lint_folder(settings: "Settings", path: str) -> list[Finding]:
     else:
         raise NotFound(f"there is no file or folder {path}")
     parsed = parse_files(settings, folder, files)
-    return [finding for file in files for finding in _findings(folder, file, parsed[file])]
+    return _once([finding for file in files for finding in _findings(folder, file, parsed[file])])
+
+
+def _once(findings: list[Finding]) -> list[Finding]:
+    of_no_line = Counter(one.what for one in findings if one.verdict is Verdict.WARNING and not one.line)
+    shared = [
+        Finding(file=SEVERAL, line=0, verdict=Verdict.WARNING, what=what) for what, n in of_no_line.items() if n > 1
+    ]
+    own = [one for one in findings if replace(one, file=SEVERAL) not in shared]
+    return shared + own
 
 
 def _findings(folder: str, file: str, parsed: "ParsedFile") -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from typing import Any
 BOLD, RESET = "\x1b[1m", "\x1b[0m"
 
 _PLAIN_YAML = re.compile(r"[A-Za-z_/][\w ./@+-]*(?<! )")
+_FRACTION = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+(Z|[+-]\d\d:\d\d)$")
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 
@@ -32,24 +33,35 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def note_problems(rows: Sequence[Row]) -> None:
+    """Say what is wrong with some of the rows."""
+    for row in rows:
+        if row["problem"]:
+            note(f"flowd: warning: {row['problem']}")
+
+
 def show_rows(rows: Sequence[Row], columns: Sequence[str], form: Format, *, empty: str = "Nothing to show.") -> None:
-    """Print these columns of the rows. A table of no rows says `empty` on stderr; the other forms are for programs."""
+    """Print the rows: all of each as JSON and YAML, these columns of them as a table and plain.
+
+    A column is the name of a field, or `header:field.of.field`. A table of no rows says `empty` on stderr.
+    """
     match form:
         case Format.JSON:
-            print(_json([{name: row[name] for name in columns} for row in rows]))
+            print(_json(list(rows)))
         case Format.YAML:
-            print("\n".join(_yaml_item({name: row[name] for name in columns}) for row in rows) or "[]")
+            print("\n".join(_yaml_item(row) for row in rows) or "[]")
         case Format.PLAIN:
             for row in rows:
-                print("\t".join(_one_line(_cell(row[name])) for name in columns))
+                print("\t".join(_one_line(_cell(_value(row, name))) for name in columns))
         case Format.TABLE if rows:
-            print(_table([[_one_line(_cell(row[name])) for name in columns] for row in rows], columns))
+            cells = [[_one_line(_for_eyes(_cell(_value(row, name)))) for name in columns] for row in rows]
+            print(_table(cells, [name.partition(":")[0] for name in columns]))
         case Format.TABLE:
             note(empty)
 
 
 def show_one(row: Row, form: Format) -> None:
-    """Print one thing: a line for each of its properties."""
+    """Print one thing, a line for each of its properties; a table leaves out those that are not set."""
     match form:
         case Format.JSON:
             print(_json(row))
@@ -59,9 +71,24 @@ def show_one(row: Row, form: Format) -> None:
             for name, value in row.items():
                 print(f"{name}\t{_one_line(_cell(value))}")
         case Format.TABLE:
-            width = max(map(len, row))
-            for name, value in row.items():
-                print(f"{_bold(name.ljust(width))}  {_cell(value)}".rstrip())
+            shown = {name: value for name, value in row.items() if value is not None}
+            width = max(map(len, shown), default=0)
+            for name, value in shown.items():
+                print(f"{_bold(name.ljust(width))}  {_for_eyes(_cell(value))}".rstrip())
+
+
+def show_summary(row: Row, columns: Sequence[str], form: Format) -> None:
+    """Print one thing, all of it as JSON and YAML, and else only these columns, a line for each."""
+    is_whole = form in (Format.JSON, Format.YAML)
+    show_one(row if is_whole else {name.partition(":")[0]: _value(row, name) for name in columns}, form)
+
+
+def _value(row: Row, column: str) -> Any:
+    """What a column shows of a row; None where something on the way is not set."""
+    value: Any = row
+    for name in column.rpartition(":")[2].split("."):
+        value = value[name] if value is not None else None
+    return value
 
 
 def _table(cells: Sequence[Sequence[str]], columns: Sequence[str]) -> str:
@@ -84,12 +111,19 @@ def _cell(value: Any) -> str:
             return str(value).lower()
         case datetime():
             return value.isoformat(timespec="seconds")
+        case [{"name": str()}, *_]:
+            return ",".join(item["name"] for item in value)
         case list() | tuple():
             return ",".join(_cell(item) for item in value)
         case dict():
             return _json(value, indent=None)
         case _:
             return str(value)
+
+
+def _for_eyes(text: str) -> str:
+    """Moments to the second: fractions are for programs."""
+    return _FRACTION.sub(r"\1\2", text)
 
 
 def _one_line(text: str) -> str:

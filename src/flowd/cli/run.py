@@ -80,5 +80,5 @@ def _run(flags: dict[str, object]) -> None:
         settings = load_settings(os.environ, flags)
         from flowd.node import main  # after the settings: a bad one is told at once, before the server is imported
 
-    configure_logging(level=settings.logs.level, style=settings.logs.format, secrets=settings.secrets())
+    configure_logging(level=settings.logs.level, style=settings.logs.format, secrets=settings.secret_texts())
     raise typer.Exit(main(settings))

@@ -1,15 +1,26 @@
 """`flowd variables`: values that tasks look up by name."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flowd.cli.bulk import bulk
+from flowd.cli.client.current import api
 from flowd.cli.lazy import new_app
-from flowd.cli.options import FileArgument, OutputOption, YesOption, confirm, read_object, write_text
-from flowd.cli.output import Format, note, show_rows
-from flowd.cli.session import read_settings, with_metastore
-from flowd.domain.errors import InvalidInput, NotFound
+from flowd.cli.options import (
+    FileArgument,
+    LimitOption,
+    OrderOption,
+    OutputOption,
+    YesOption,
+    confirm,
+    read_object,
+    write_text,
+)
+from flowd.cli.output import Format, note, note_problems, show_rows
+from flowd.cli.session import with_secrets
+from flowd.domain.errors import Conflict, InvalidInput, NotFound, Unauthorised
 
 if TYPE_CHECKING:
     from flowd.db.metastore import Metastore
@@ -18,25 +29,26 @@ if TYPE_CHECKING:
 
 app = new_app("Values that tasks look up by name.")
 
+HIDDEN = "***"
+
 NameArgument = Annotated[str, typer.Argument(help="The variable.")]
+NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="The variables.")]
 
 
 @app.command("list")
 def list_variables(
-    output: OutputOption = Format.TABLE,
+    pattern: Annotated[str | None, typer.Argument(help="Only where the name contains this.")] = None,
     values: Annotated[bool, typer.Option("--values", help="Show the values as well.")] = False,
+    order_by: OrderOption = None,
+    limit: LimitOption = 0,
+    output: OutputOption = Format.TABLE,
 ) -> None:
-    """Show every variable."""
-    settings = read_settings()
-    empty = "No variables yet: `flowd variables set NAME VALUE` makes one."
-    if values:
-        variables = with_metastore(settings, lambda metastore: _of(settings, metastore).list())
-        rows = [{"name": one.name, "value": one.value, "description": one.description} for one in variables]
-        show_rows(rows, ("name", "value", "description"), output, empty=empty)
-        return
-    names = with_metastore(settings, lambda metastore: _of(settings, metastore).names())
-    rows = [{"name": name, "description": description} for name, description in names.items()]
-    show_rows(rows, ("name", "description"), output, empty=empty)
+    """Show every variable. Values whose names sound secret are hidden."""
+    query = {"variable_key_pattern": pattern, "order_by": order_by}
+    rows = api().listed("GET /api/v2/variables", "variables", limit=limit, query=query)
+    columns = ("key", "value", "description") if values else ("key", "description")
+    note_problems(rows)
+    show_rows(rows, columns, output, empty="No variables yet: `flowd variables set NAME VALUE` makes one.")
 
 
 @app.command()
@@ -45,49 +57,51 @@ def get(
     default: Annotated[str | None, typer.Option("--default", "-d", help="Print this where there is none.")] = None,
 ) -> None:
     """Print the value of a variable."""
-    settings = read_settings()
     try:
-        print(with_metastore(settings, lambda metastore: _of(settings, metastore).get(name)).value)
+        value = api().call("GET /api/v2/variables/{variable_key:path}", variable_key=name)["value"]
     except NotFound:
         if default is None:
             raise
-        print(default)
+        value = default
+    if value == HIDDEN:
+        value = _in_clear(name)
+    print(value)
 
 
 @app.command("set")
 def set_variable(
     name: NameArgument,
     value: Annotated[str, typer.Argument(help="Its value; what is JSON, tasks can read as JSON.")],
-    description: Annotated[str, typer.Option("--description", help="What it is for.")] = "",
+    description: Annotated[str | None, typer.Option("--description", help="What it is for; it stays else.")] = None,
     is_json: Annotated[bool, typer.Option("--json", "-j", help="Refuse a value that is no JSON.")] = False,
 ) -> None:
     """Make a variable, or change it."""
-    from flowd.db.secrets_store import StoredVariable
-
     if is_json:
         try:
             json.loads(value)
         except ValueError as error:
             raise InvalidInput(f"the value of {name!r} is no JSON: {error}") from error
-    _store(StoredVariable(name=name, value=value, description=description))
+    body = {"key": name, "value": value} | ({} if description is None else {"description": description})
+    try:
+        api().call("POST /api/v2/variables", body=body)
+    except Conflict:
+        api().call("PATCH /api/v2/variables/{variable_key:path}", body=body, variable_key=name)
     note(f"Variable {name} is set.")
 
 
 @app.command()
-def delete(name: NameArgument, yes: YesOption = False) -> None:
-    """Remove a variable."""
-    confirm(f"Delete variable {name}?", yes)
-    settings = read_settings()
-    with_metastore(settings, lambda metastore: _of(settings, metastore).delete(name))
-    note(f"Variable {name} is deleted.")
+def delete(names: NamesArgument, yes: YesOption = False) -> None:
+    """Remove variables."""
+    confirm(f"Delete variable {', '.join(names)}?", yes)
+    for name in names:
+        api().call("DELETE /api/v2/variables/{variable_key:path}", variable_key=name)
+        note(f"Variable {name} is deleted.")
 
 
 @app.command("import")
 def import_variables(file: FileArgument) -> None:
-    """Make or change the variables of a JSON file, all or none: {"name": value} or {"name": {"value": …}}."""
-    from flowd.db.secrets_store import StoredVariable
-
-    variables = []
+    """Make or change the variables of a JSON file: {"name": value} or {"name": {"value": …, "description": …}}."""
+    variables: list[dict[str, Any]] = []
     for name, given in read_object(file).items():
         match given:
             case {"value": value, **rest} if set(rest) <= {"description"}:
@@ -95,16 +109,15 @@ def import_variables(file: FileArgument) -> None:
             case _:
                 value, description = given, ""
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        variables.append(StoredVariable(name=name, value=text, description=description))
-    _store(*variables)
+        variables.append({"key": name, "value": text, "description": description})
+    bulk("PATCH /api/v2/variables", "create", variables, "Importing variables", overwrite=True)
     note(f"{len(variables)} variables are imported.")
 
 
 @app.command("export")
 def export_variables(file: FileArgument = "-") -> None:
-    """Write every variable, in clear, to a JSON file that only you can read."""
-    settings = read_settings()
-    variables = with_metastore(settings, lambda metastore: _of(settings, metastore).list())
+    """Write every variable, in clear, to a JSON file that only you can read. The API shows no secrets: not over it."""
+    variables = with_secrets(lambda settings, metastore: _of(settings, metastore).list())
     document = {
         one.name: {"value": one.value, "description": one.description} if one.description else one.value
         for one in variables
@@ -114,15 +127,17 @@ def export_variables(file: FileArgument = "-") -> None:
 
 @app.command()
 def rotate() -> None:
-    """Encrypt every variable anew with the first of FLOWD__SECURITY__FERNET_KEY."""
-    settings = read_settings()
-    count = with_metastore(settings, lambda metastore: _of(settings, metastore).rotate())
+    """Encrypt every variable anew with the first of FLOWD__SECURITY__FERNET_KEY, where the keys are."""
+    count = with_secrets(lambda settings, metastore: _of(settings, metastore).rotate())
     note(f"{count} variables are encrypted with the first key.")
 
 
-def _store(*variables: "StoredVariable") -> None:
-    settings = read_settings()
-    with_metastore(settings, lambda metastore: _of(settings, metastore).set(*variables))
+def _in_clear(name: str) -> str:
+    """The value of a variable whose name sounds secret, for whoever has the keys."""
+    if api().server is not None:
+        raise Unauthorised(f"the API hides the value of {name!r}; read it where the cluster's settings are")
+    found: StoredVariable = with_secrets(lambda settings, metastore: _of(settings, metastore).get(name))
+    return found.value
 
 
 def _of(settings: "Settings", metastore: "Metastore") -> "Variables":

@@ -14,6 +14,16 @@ _ANSWERS = {
     ("core", "executor"): "flowd",
     ("core", "load_examples"): "False",
     ("core", "unit_test_mode"): "False",
+    # DAG files build executor_config of these, which is accepted and has no effect.
+    **{
+        (section, key): value
+        for section in ("kubernetes", "kubernetes_executor")
+        for key, value in (
+            ("namespace", "default"),
+            ("worker_container_repository", ""),
+            ("worker_container_tag", ""),
+        )
+    },
 }
 """What is the same on every flowd."""
 

@@ -8,6 +8,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from flowd.compat.example_dags import find_example
 from flowd.compat.importer import expects_failure
 from flowd.compat.library_table import PUT_TOGETHER
 from flowd.compat.real_provider import find_real_provider
@@ -21,6 +22,12 @@ KNOWN = frozenset(MODULES) | _PACKAGES
 """Every module that can be imported: those of the table and the packages around them."""
 
 
+_OWN = frozenset(
+    ("api", "api_connexion", "api_fastapi", "auth", "cli", "dag_processing", "executors", "jobs", "ti_deps", "www")
+)
+"""Packages of Airflow's own processes."""
+
+
 def install() -> None:
     """Put the finder before all others; a second call changes nothing."""
     if not any(isinstance(finder, AirflowFinder) for finder in sys.meta_path):
@@ -28,7 +35,7 @@ def install() -> None:
 
 
 class AirflowFinder(MetaPathFinder):
-    """Finds `airflow` modules: installed providers, then the table, then stubs for providers that are not installed.
+    """Finds `airflow` modules: installed providers, examples, the table, then stubs for providers not installed.
 
     One that is none of them is an error that names the nearest known.
     """
@@ -42,6 +49,9 @@ class AirflowFinder(MetaPathFinder):
         real = find_real_provider(fullname)
         if real is not None:
             return real
+        example = find_example(fullname, path)
+        if example is not None:
+            return example
         if _may_be_stub(fullname) and not expects_failure():
             return ModuleSpec(fullname, _StubLoader(), is_package=True)
         if fullname not in KNOWN:
@@ -98,6 +108,11 @@ class _AirflowModule(ModuleType):
 
 def _missing(fullname: str) -> str:
     parent, _, name = fullname.rpartition(".")
+    if fullname not in KNOWN and fullname.split(".")[1] in _OWN:
+        return (
+            f"{fullname} is of Airflow's own processes, and not in flowd; a task triggers runs with"
+            " TriggerDagRunOperator, and all else is asked of flowd's REST API, which answers as Airflow's does"
+        )
     if parent in KNOWN:
         names = set(MODULES.get(parent, {})) | {known.rpartition(".")[2] for known in KNOWN if _is_child(known, parent)}
         elsewhere = sorted(

@@ -9,8 +9,11 @@ _CONTEXT = {
     **_all("flowd.sdk.context", "Context", "get_current_context"),
     **_all("flowd.operators.custom_decorated", "context_merge"),
 }
+_STATE = _all("flowd.sdk.state_store", "NEVER_EXPIRE")
+_STRATEGY = _all("flowd.sdk.priority_strategy", "PriorityWeightStrategy")
 _ASSETS = {
-    **_all("flowd.sdk.assets", "AssetAccessControl", "AssetWatcher"),
+    **_all("flowd.sdk.assets", "AssetAccessControl"),
+    **_all("flowd.sdk.asset_watchers", "AssetWatcher"),
     **_all("flowd.operators.asset_decorator", "asset"),
 }
 _ASYNC = _all("flowd.operators.async_operator", "BaseAsyncOperator")
@@ -80,7 +83,9 @@ PROVIDER_TABLE: dict[str, dict[str, str]] = {
     "airflow.providers.standard.operators.branch": _all("flowd.compat.skip_mixin", "BranchMixIn"),
     "airflow.providers.standard.utils.skipmixin": _SKIPPING,
     "airflow.providers_manager": _PLUGINS,
+    "airflow.listeners": _all("flowd.sdk.listeners", "hookimpl"),
     "airflow.sdk": {
+        **_STATE,
         **_ASSETS, **_ASYNC, **_LINK, **_SKIPPING, **_all("flowd.compat.skip_mixin", "BranchMixIn"),
         "BaseXCom": _XCOM["XCom"],
     },
@@ -99,7 +104,7 @@ PROVIDER_TABLE: dict[str, dict[str, str]] = {
     "airflow.sdk.definitions.asset.decorators": _all("flowd.operators.asset_decorator", "asset"),
     "airflow.sdk.definitions.context": _CONTEXT,
     "airflow.sdk.exceptions": _ERRORS,
-    "airflow.sdk.execution_time.context": {**_CONTEXT, **_CONTEXT_VARIABLES},
+    "airflow.sdk.execution_time.context": {**_CONTEXT, **_CONTEXT_VARIABLES, **_STATE},
     "airflow.sdk.execution_time.secrets_masker": _MASKING,
     "airflow.sdk.execution_time.task_runner": {"RuntimeTaskInstance": "flowd.sdk.task_instance:RunningTaskInstance"},
     "airflow.sdk.execution_time.xcom": _XCOM,
@@ -117,6 +122,7 @@ PROVIDER_TABLE: dict[str, dict[str, str]] = {
         **_HOOKS_OF_POLICY,
         "Session": "flowd.compat.no_metastore:create_session",
     },
+    "airflow.task.priority_strategy": _STRATEGY,
     "airflow.triggers.base": _all("flowd.sdk.triggers", "BaseEventTrigger"),
     "airflow.utils.context": _CONTEXT,
     "airflow.utils.db": _SESSION,

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from flowd.compat.library_table import LIBRARY, put_together
+from flowd.compat.library_table import LIBRARY, OBJECT_PATH, put_together
 from flowd.compat.operators_table import OPERATORS
+from flowd.compat.partition_table import PARTITION_TABLE
 from flowd.compat.provider_table import PROVIDER_TABLE
 from flowd.compat.services_table import SERVICES
 from flowd.compat.waiting_table import WAITING
@@ -44,7 +45,7 @@ _STATES = {
 }
 _BASH = {"BashOperator": "flowd.operators.bash:BashOperator"}
 _EMPTY = {"EmptyOperator": "flowd.operators.empty:EmptyOperator"}
-_DUMMY = {"DummyOperator": "flowd.operators.empty:EmptyOperator"}
+_DUMMY = {**_EMPTY, "DummyOperator": "flowd.operators.empty:EmptyOperator"}
 _BRANCH = {
     "BaseBranchOperator": "flowd.operators.branch:BaseBranchOperator",
 }
@@ -122,6 +123,7 @@ MODULES: dict[str, dict[str, str]] = {
         "Param": _PARAM["Param"],
         "ParamsDict": _PARAM["ParamsDict"],
         "XComArg": _XCOM_ARG["XComArg"],
+        **OBJECT_PATH,
     },
     "airflow.sdk.api.datamodels._generated": _TRIGGER_RULE,
     "airflow.sdk.bases.hook": _HOOK,
@@ -149,6 +151,7 @@ MODULES: dict[str, dict[str, str]] = {
     "airflow.datasets": _DATASETS,
     "airflow.datasets.metadata": {"Metadata": _ASSETS["Metadata"]},
     "airflow.decorators": {**_DAG_DECORATOR, **_TASK, **_TASK_GROUP_DECORATOR, **_SETUP_TEARDOWN},
+    "airflow.decorators.condition": {name: f"flowd.operators.conditions:{name}" for name in ("run_if", "skip_if")},
     "airflow.decorators.setup_teardown": {f"{name}_task": home for name, home in _SETUP_TEARDOWN.items()},
     "airflow.exceptions": _EXCEPTIONS,
     "airflow.hooks.base": _HOOK,
@@ -221,7 +224,12 @@ MODULES: dict[str, dict[str, str]] = {
     "airflow.timetables.simple": _SIMPLE_TIMETABLES,
     "airflow.timetables.trigger": _TRIGGER_TIMETABLES,
     "airflow.utils.context": _CONTEXT,
-    "airflow.utils.dates": {"days_ago": "flowd.compat.dates:days_ago"},
+    "airflow.utils.dates": {
+        "days_ago": "flowd.compat.dates:days_ago",
+        # Its own imports, which many a DAG file took from there.
+        "datetime": "datetime:datetime",
+        "timedelta": "datetime:timedelta",
+    },
     "airflow.utils.decorators": {"apply_defaults": "flowd.compat.decorators:apply_defaults"},
     "airflow.utils.edgemodifier": _LABEL,
     "airflow.utils.helpers": {"chain": _CHAIN["chain"], "cross_downstream": _CHAIN["cross_downstream"]},
@@ -250,4 +258,5 @@ _add(OPERATORS)
 _add(SERVICES)
 _add(WAITING)
 _add(PROVIDER_TABLE)
+_add(PARTITION_TABLE)
 _add(put_together(MODULES))

@@ -40,7 +40,13 @@ _TRIGGERS = {
     )
 }  # fmt: skip
 _TEMPORAL = {name: f"flowd.operators.triggers.temporal:{name}" for name in ("DateTimeTrigger", "TimeDeltaTrigger")}
-_FILE_TRIGGER = {"FileTrigger": "flowd.operators.triggers.file:FileTrigger"}
+_FILE_TRIGGERS = {
+    "FileTrigger": "flowd.operators.triggers.file:FileTrigger",
+    **{
+        name: f"flowd.operators.triggers.file_delete:{name}"
+        for name in ("DirectoryFileDeleteTrigger", "FileDeleteTrigger")
+    },
+}
 _EXTERNAL_TRIGGERS = {
     name: f"flowd.operators.triggers.external_task:{name}" for name in ("DagStateTrigger", "WorkflowTrigger")
 }
@@ -71,7 +77,7 @@ WAITING: dict[str, dict[str, str]] = {
     "airflow.providers.standard.sensors.time": _ASYNC_SENSORS,
     "airflow.providers.standard.sensors.time_delta": _ASYNC_SENSORS,
     "airflow.providers.standard.triggers.external_task": _EXTERNAL_TRIGGERS,
-    "airflow.providers.standard.triggers.file": _FILE_TRIGGER,
+    "airflow.providers.standard.triggers.file": _FILE_TRIGGERS,
     "airflow.providers.standard.triggers.temporal": _TEMPORAL,
     "airflow.sdk.definitions._internal.types": _NOT_SET,
     "airflow.sdk.exceptions": _EXCEPTIONS,
@@ -84,7 +90,7 @@ WAITING: dict[str, dict[str, str]] = {
     "airflow.triggers": {},
     "airflow.triggers.base": _TRIGGERS,
     "airflow.triggers.external_task": _EXTERNAL_TRIGGERS,
-    "airflow.triggers.file": _FILE_TRIGGER,
+    "airflow.triggers.file": _FILE_TRIGGERS,
     "airflow.triggers.temporal": _TEMPORAL,
     "airflow.utils.types": _NOT_SET,
 }

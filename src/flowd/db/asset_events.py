@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from flowd.db.ledger.read import as_json
-from flowd.db.moments import from_db
+from flowd.db.moments import from_db, to_db
 from flowd.db.rows import Rows
 from flowd.db.transaction import Transaction
 from flowd.domain.errors import Conflict
@@ -15,7 +16,7 @@ from flowd.domain.ids import BundleHash, DagId, RunId, RunKey
 
 EVENT_COLUMNS = (
     "e.id, e.asset, a.name, a.uri, a.asset_group, e.extra, e.source_dag_id, e.source_task_id, e.source_run_id,"
-    " e.source_map_index, e.at"
+    " e.source_map_index, e.partition_key, e.at"
 )
 
 
@@ -33,6 +34,7 @@ class StoredEvent:
     source_task_id: str | None
     source_run_id: str | None
     source_map_index: int
+    partition_key: str | None
     at: datetime
 
 
@@ -106,6 +108,19 @@ async def answer(tx: Transaction, queued: Queued, run: RunKey) -> None:
     )
 
 
+async def take(
+    tx: Transaction, *, dag_id: DagId | None = None, asset: int | None = None, before: datetime | None = None
+) -> int:
+    """Take events from the queues of DAGs, of this DAG and asset and older than that; return how many that were."""
+    wanted = {"dag_id = :dag_id": dag_id, "asset = :asset": asset, "at < :before": to_db(before)}
+    given = {condition: value for condition, value in wanted.items() if value is not None}
+    gone = await tx.execute(
+        f"DELETE FROM asset_event_queue WHERE {' AND '.join(given)}",
+        {condition.rpartition(":")[2]: value for condition, value in given.items()},
+    )
+    return int(gone.rowcount)
+
+
 _LINK = {"run": "int", "event": "int"}
 
 
@@ -120,13 +135,23 @@ async def of_run(tx: Transaction, dag_id: DagId, run_id: RunId) -> list[StoredEv
     return stored(rows)
 
 
-async def by_name(tx: Transaction, name: str, *, is_alias: bool) -> list[StoredEvent]:
-    """Return the events of the asset, or those that went through the alias, the oldest first."""
-    column = "e.alias" if is_alias else "a.name"
+class FoundBy(StrEnum):
+    """What events are looked for by: an asset's name, the URI of one or several, or the alias they went through."""
+
+    NAME = "name"
+    URI = "uri"
+    ALIAS = "alias"
+
+
+_COLUMN = {FoundBy.NAME: "a.name", FoundBy.URI: "a.uri", FoundBy.ALIAS: "e.alias"}
+
+
+async def find(tx: Transaction, by: FoundBy, value: str) -> list[StoredEvent]:
+    """Return the events of the assets that have this name, URI or alias, the oldest first."""
     rows = await tx.execute(
         f"SELECT {EVENT_COLUMNS} FROM asset_event e JOIN asset a ON a.id = e.asset"
-        f" WHERE {column} = :name ORDER BY e.id",
-        {"name": name},
+        f" WHERE {_COLUMN[by]} = :value ORDER BY e.id",
+        {"value": value},
     )
     return stored(rows)
 
@@ -145,6 +170,7 @@ def stored(rows: Rows) -> list[StoredEvent]:
             source_task_id=row["source_task_id"],
             source_run_id=row["source_run_id"],
             source_map_index=row["source_map_index"],
+            partition_key=row["partition_key"],
             at=from_db(row["at"]),
         )
         for row in rows.mappings()

@@ -17,7 +17,10 @@ from flowd.domain.task_instance import TaskInstance
 from flowd.domain.task_spec import TaskSpec
 from flowd.domain.work import PythonWork
 
-CONTEXT_COLUMNS = "run_type, run_after, logical_date, data_interval_start, data_interval_end, started_at, conf"
+CONTEXT_COLUMNS = (
+    "run_type, run_after, logical_date, data_interval_start, data_interval_end, started_at,"
+    " partition_key, partition_date, conf"
+)
 
 
 async def assignments(tx: Transaction, graphs: Graphs, instances: Sequence[TaskInstance]) -> list[Assignment]:
@@ -87,6 +90,8 @@ def context_of(row: Row, dag: DagSpec) -> RunContext:
         data_interval_start=from_db(row["data_interval_start"]),
         data_interval_end=from_db(row["data_interval_end"]),
         start_date=from_db(row["started_at"]),
+        partition_key=row["partition_key"],
+        partition_date=from_db(row["partition_date"]),
         conf=conf,
         params={**defaults, **conf},
     )

@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
@@ -20,6 +21,8 @@ Manifest = Mapping[str, str]
 """sha256 in hex of each file's bytes, by its path relative to the folder, with slashes."""
 
 CHUNK_BYTES = 4 * 1024 * 1024
+"""The most that goes into one row or one statement: MariaDB takes packets of 16 MiB, and half of it may be escapes."""
+
 _CHUNK_ROWS = 200
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
@@ -86,7 +89,8 @@ async def delete_unused_contents(tx: Transaction) -> int:
 async def _named(tx: Transaction) -> set[str]:
     """Return the contents that stand in some manifest, whatever the manifest's form."""
     manifests = await tx.execute("SELECT manifest FROM bundle")
-    return {found for (manifest,) in manifests for found in _HASH.findall(manifest)}
+    parsed = await tx.execute("SELECT parsed FROM pushed_version UNION SELECT parsed FROM bundle_plan")
+    return {found for (manifest,) in manifests for found in _HASH.findall(manifest)} | {one for (one,) in parsed}
 
 
 async def store(
@@ -103,14 +107,25 @@ async def store(
         # The bundle before its contents: delete_unused_contents says why.
         if not await has_bundle(tx, hash_, now):
             await tx.execute(insert(bundle).values(row))
-        missing = await missing_contents(tx, manifest.values(), lock=True)
-        if absent := missing - packed.keys():
-            raise Conflict(f"{len(absent)} contents of the bundle are not stored any more: store them with it")
-        for chunk in _chunks(sorted(missing), {each: len(packed[each]) for each in missing}):
-            await tx.execute(insert(bundle_content), [{"hash": each, "content": packed[each]} for each in chunk])
+        await store_contents(tx, manifest.values(), packed)
     except IntegrityError as error:
         raise Conflict(f"bundle {hash_} is being stored by another node at this moment") from error
     return hash_
+
+
+async def store_contents(tx: Transaction, hashes: Iterable[str], packed: Mapping[str, bytes]) -> None:
+    """Insert those of `hashes` that are not stored yet; raise Conflict as `store` does.
+
+    What keeps them, a bundle or a plan, must be a row of the same transaction, written before.
+    """
+    missing = await missing_contents(tx, hashes, lock=True)
+    if absent := missing - packed.keys():
+        raise Conflict(f"{len(absent)} contents of the bundle are not stored any more: store them with it")
+    try:
+        for chunk in _chunks({each: packed[each] for each in sorted(missing)}):
+            await tx.execute(insert(bundle_content), chunk)
+    except IntegrityError as error:
+        raise Conflict("some of the contents are being stored by another node at this moment") from error
 
 
 async def fetch_manifest(tx: Transaction, hash_: BundleHash) -> dict[str, str]:
@@ -128,24 +143,30 @@ async def fetch_packed(tx: Transaction, hashes: Collection[str]) -> dict[str, by
     wanted = sorted(set(hashes))
     for start in range(0, len(wanted), _CHUNK_ROWS):
         rows = await tx.execute(
-            f"SELECT hash, content FROM bundle_content WHERE hash IN {tx.dialect.keys(type_='text')}",
+            f"SELECT hash, content FROM bundle_content WHERE hash IN {tx.dialect.keys(type_='text')}"
+            " ORDER BY hash, part",
             {"keys": json.dumps(wanted[start : start + _CHUNK_ROWS])},
         )
-        found |= {hash_: bytes(content) for hash_, content in rows}
+        parts: dict[str, list[bytes]] = {}
+        for hash_, content in rows:
+            parts.setdefault(hash_, []).append(bytes(content))
+        found |= {hash_: b"".join(contents) for hash_, contents in parts.items()}
     if absent := set(wanted) - found.keys():
         raise NotFound(f"{len(absent)} contents of a bundle are not in the metastore, {min(absent)} for one")
     return found
 
 
-def _chunks(hashes: Iterable[str], sizes: Mapping[str, int]) -> Iterable[list[str]]:
-    """Cut into statements of a size that servers and drivers take."""
-    chunk: list[str] = []
+def _chunks(packed: Mapping[str, bytes]) -> Iterable[list[dict[str, Any]]]:
+    """Cut into rows, and these into statements, of a size that servers and drivers take."""
+    chunk: list[dict[str, Any]] = []
     held = 0
-    for each in hashes:
-        if chunk and (held + sizes[each] > CHUNK_BYTES or len(chunk) >= _CHUNK_ROWS):
-            yield chunk
-            chunk, held = [], 0
-        chunk.append(each)
-        held += sizes[each]
+    for hash_, content in packed.items():
+        for part, start in enumerate(range(0, len(content), CHUNK_BYTES)):
+            piece = content[start : start + CHUNK_BYTES]
+            if chunk and (held + len(piece) > CHUNK_BYTES or len(chunk) >= _CHUNK_ROWS):
+                yield chunk
+                chunk, held = [], 0
+            chunk.append({"hash": hash_, "part": part, "content": piece})
+            held += len(piece)
     if chunk:
         yield chunk

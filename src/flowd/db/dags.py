@@ -6,28 +6,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from flowd.db import assets
 from flowd.db.moments import from_db, to_db
 from flowd.db.rows import Row
-from flowd.db.tables import dag, dag_version
+from flowd.db.tables import dag, dag_reader, dag_version
 from flowd.db.transaction import Transaction
+from flowd.domain.dag_access import dag_access_of
 from flowd.domain.dag_spec import DagSpec, dag_to_json, structural_hash
 from flowd.domain.data_interval import DataInterval
 from flowd.domain.errors import Conflict
 from flowd.domain.ids import BundleHash, DagId
-from flowd.domain.timetable import next_run
+from flowd.domain.timetable import next_run, runs_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownDag:
-    """A DAG of the metastore, and the file it is from."""
+    """A DAG of the metastore, and the file it is from: of the pushed bundle of that name, or of the DAG folder."""
 
     dag_id: DagId
     file: str
     is_active: bool
+    bundle_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +43,17 @@ class FreshDag:
 
 async def known(tx: Transaction) -> list[KnownDag]:
     """Return every DAG, active or not."""
-    rows = await tx.execute("SELECT dag_id, file, is_active FROM dag ORDER BY dag_id")
-    return [KnownDag(dag_id=DagId(id_), file=file, is_active=bool(is_active)) for id_, file, is_active in rows]
+    rows = await tx.execute("SELECT dag_id, file, is_active, bundle_name FROM dag ORDER BY dag_id")
+    return [
+        KnownDag(dag_id=DagId(id_), file=file, is_active=bool(is_active), bundle_name=bundle_name)
+        for id_, file, is_active, bundle_name in rows
+    ]
+
+
+async def of_file(tx: Transaction, file: str) -> list[DagId]:
+    """Return the DAGs, active or not, that are from this file of the DAG folder."""
+    found = await tx.execute("SELECT dag_id FROM dag WHERE file = :file AND bundle_name IS NULL", {"file": file})
+    return [DagId(dag_id) for (dag_id,) in found]
 
 
 async def lock(tx: Transaction, dag_ids: Collection[DagId]) -> None:
@@ -55,9 +66,17 @@ async def lock(tx: Transaction, dag_ids: Collection[DagId]) -> None:
 
 
 async def save(
-    tx: Transaction, fresh: Sequence[FreshDag], *, bundle: BundleHash, paused_at_creation: bool, now: datetime
+    tx: Transaction,
+    fresh: Sequence[FreshDag],
+    *,
+    bundle: BundleHash,
+    bundle_name: str | None = None,
+    paused_at_creation: bool,
+    now: datetime,
 ) -> None:
     """Write each DAG as active, in its current version and this bundle, and plan its next run.
+
+    `bundle_name` is the name that the bundle was pushed under, None for that of the DAG folder.
 
     A structure that the DAG never had gets the next version number; one that it had gets its old version back. A new
     DAG is paused as it says itself, else as `paused_at_creation` says; later only people decide that. Raises Conflict
@@ -67,7 +86,7 @@ async def save(
         return
     dag_ids = [one.spec.dag_id for one in fresh]
     try:
-        versions = await _save_versions(tx, [one.spec for one in fresh], bundle, now)
+        versions = await _save_versions(tx, [one.spec for one in fresh], bundle, bundle_name, now)
         rows = await tx.execute(
             "SELECT dag_id, first_seen_at, last_interval_start, last_interval_end FROM dag"
             f" WHERE dag_id IN {tx.dialect.keys(type_='text')} ORDER BY dag_id{tx.dialect.for_update}",
@@ -80,6 +99,7 @@ async def save(
             spec = one.spec
             row = before.get(spec.dag_id)
             values = _values(one, versions[spec.dag_id], bundle, now) | _plan(spec, row, now)
+            values["bundle_name"] = bundle_name
             if row is None:
                 pause = spec.is_paused_upon_creation
                 values |= {"is_paused": paused_at_creation if pause is None else pause, "first_seen_at": to_db(now)}
@@ -90,6 +110,7 @@ async def save(
             await tx.execute(insert(dag), new)
         if changed:
             await tx.execute(update(dag).where(dag.c.dag_id == bindparam("b_dag_id")), changed)
+        await _save_readers(tx, [one.spec for one in fresh])
         await assets.declare(tx, [one.spec for one in fresh], now)
     except IntegrityError as error:
         raise Conflict("another scheduler writes the same DAGs at this moment") from error
@@ -111,8 +132,20 @@ async def deactivate(tx: Transaction, dag_ids: Collection[DagId]) -> None:
     )
 
 
+async def _save_readers(tx: Transaction, specs: Sequence[DagSpec]) -> None:
+    await tx.execute(delete(dag_reader).where(dag_reader.c.dag_id.in_([spec.dag_id for spec in specs])))
+    rows = [
+        {"dag_id": spec.dag_id, "name": name}
+        for spec in specs
+        if (access := dag_access_of(spec.access_control, f"DAG {spec.dag_id!r}"))
+        for name in access.readers
+    ]
+    if rows:
+        await tx.execute(insert(dag_reader), rows)
+
+
 async def _save_versions(
-    tx: Transaction, specs: Sequence[DagSpec], bundle: BundleHash, now: datetime
+    tx: Transaction, specs: Sequence[DagSpec], bundle: BundleHash, bundle_name: str | None, now: datetime
 ) -> dict[DagId, int]:
     """Return the key of each spec's version, made where there is none."""
     hashes = {spec.dag_id: structural_hash(spec) for spec in specs}
@@ -132,6 +165,7 @@ async def _save_versions(
             "hash": hashes[spec.dag_id],
             "spec": json.dumps(dag_to_json(spec)),
             "bundle": bundle,
+            "bundle_name": bundle_name,
             "created_at": to_db(now),
         }
         for spec in new
@@ -155,6 +189,7 @@ def _values(one: FreshDag, version: int, bundle: BundleHash, now: datetime) -> d
         "version": version,
         "bundle": bundle,
         "is_active": True,
+        "is_restricted": one.spec.access_control is not None,
         "warnings": json.dumps(list(one.warnings)),
         "parsed_at": to_db(now),
         "parse_seconds": one.parse_seconds,
@@ -167,7 +202,7 @@ def _plan(spec: DagSpec, row: Row | None, now: datetime) -> dict[str, int | None
     planned = next_run(
         spec.timetable,
         None if start is None or end is None else DataInterval(from_db(start), from_db(end)),
-        start_date=spec.start_date or (now if row is None else from_db(row["first_seen_at"])),
+        start_date=runs_from(spec.timetable, spec.start_date, now if row is None else from_db(row["first_seen_at"])),
         end_date=spec.end_date,
         catchup=spec.catchup,
         now=now,

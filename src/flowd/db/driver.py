@@ -47,6 +47,8 @@ class Driver(ABC):
         self.is_open = False
         self.is_answered = True
         self._is_looking = False
+        self._is_brief = False
+        self._is_planned_freely = False
 
     @property
     def is_clean(self) -> bool:
@@ -62,6 +64,14 @@ class Driver(ABC):
         """Begin; `is_reading` asks for a read-only snapshot, `is_brief` promises that no statement takes long."""
         await self._begin(is_reading=is_reading, is_brief=is_brief)
         self.is_open = True
+
+    def linger(self) -> None:
+        """Take back the promise of a brief transaction: from now on a statement may take long."""
+        self._is_brief = False
+
+    async def plan_freely(self) -> None:
+        """Say that what follows in this transaction was not written for an index: the database is to find the way."""
+        self._is_planned_freely = True
 
     def look(self) -> None:
         """Begin nothing: each statement is a transaction of its own, which takes no round trip beside its own."""

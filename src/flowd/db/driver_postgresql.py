@@ -1,12 +1,15 @@
-"""PostgreSQL through asyncpg: each statement is prepared once for a connection, and run in one round trip."""
+"""PostgreSQL through asyncpg: a statement is prepared and planned once in a while, and run in one round trip."""
 
+import time
 from collections.abc import Awaitable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError, ProgrammingError
 
 from flowd.db.dialect import Kind
 from flowd.db.driver import Change, Driver
+from flowd.db.engine import BY_STATISTICS
 from flowd.db.failures import BrokenConnection, sqlstate_of
 from flowd.db.rows import Rows
 from flowd.db.statement import as_one, compiled
@@ -14,11 +17,23 @@ from flowd.db.statement import as_one, compiled
 MOST_PREPARED = 512
 """Statements that one connection keeps prepared; beyond it, the oldest gives way."""
 
+PLANNED_FOR_SECONDS = 10.0
+"""How long a plan is used. It was made for tables of the size they had: what was good for 50 rows is not for 5,000."""
+
 _PREPARED = "flowd prepared"
+_PLAN_FREELY = "; ".join(f"SET LOCAL {name} = {value}" for name, value in BY_STATISTICS.items())
 _UNIQUE_VIOLATION = "23505"
 _ERRORS = {"22": DataError, "23": IntegrityError, "42": ProgrammingError}  # by class of SQLSTATE
 
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A statement that the server keeps with its plan; `until` is when that is too old, on the monotonic clock."""
+
+    statement: Any
+    until: float
 
 
 class PostgresqlDriver(Driver):
@@ -30,7 +45,7 @@ class PostgresqlDriver(Driver):
     def __init__(self, connection: Any, info: MutableMapping[Any, Any]) -> None:
         super().__init__()
         self._connection = connection
-        self._prepared: dict[str, Any] = info.setdefault(_PREPARED, {})
+        self._prepared: dict[str, _Prepared] = info.setdefault(_PREPARED, {})
 
     @property
     def is_alive(self) -> bool:
@@ -60,6 +75,11 @@ class PostgresqlDriver(Driver):
         for one, touched in zip(changes, answer.one(), strict=True):
             one.check(touched)
 
+    async def plan_freely(self) -> None:
+        if not self._is_planned_freely and not self._is_looking:
+            await self._say(_PLAN_FREELY)
+        await super().plan_freely()
+
     async def _begin(self, *, is_reading: bool, is_brief: bool) -> None:
         await self._say("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_reading else "BEGIN")
 
@@ -79,13 +99,19 @@ class PostgresqlDriver(Driver):
         return status
 
     async def _run(self, sql: str, arguments: Sequence[Any]) -> Rows:
-        prepared = self._prepared.get(sql)
-        if prepared is None:
-            if len(self._prepared) >= MOST_PREPARED:
-                del self._prepared[next(iter(self._prepared))]
-            prepared = self._prepared[sql] = await self._connection.prepare(sql)
+        prepared = await self._ready(sql)
         rows = await prepared.fetch(*arguments)
         return Rows(rows, rows, _count(prepared.get_statusmsg()))
+
+    async def _ready(self, sql: str) -> Any:
+        """Return the statement, prepared anew where its plan is too old."""
+        now = time.monotonic()
+        kept = self._prepared.get(sql)
+        if kept is None or kept.until < now:
+            if kept is None and len(self._prepared) >= MOST_PREPARED:
+                del self._prepared[next(iter(self._prepared))]
+            kept = self._prepared[sql] = _Prepared(await self._connection.prepare(sql), now + PLANNED_FOR_SECONDS)
+        return kept.statement
 
     async def _answer(self, call: Awaitable[Answer], sql: str) -> Answer:
         self.is_answered = False

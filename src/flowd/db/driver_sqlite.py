@@ -40,7 +40,6 @@ class SqliteDriver(Driver):
     def __init__(self, connection: aiosqlite.Connection) -> None:
         super().__init__()
         self._connection = connection
-        self._is_brief = False
         self._changes_before = 0
 
     async def execute(self, statement: str, parameters: Mapping[str, Any]) -> Rows:

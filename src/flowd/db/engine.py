@@ -27,6 +27,25 @@ IDLE_IN_TRANSACTION_SECONDS = 60
 
 SQLITE_READERS = 4
 
+BY_INDEX = {
+    "enable_seqscan": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+"""How PostgreSQL plans text statements: by the indexes that they were written for, and once for all parameters.
+
+By itself it reads a table of some thousand rows as a whole, or an index of it, rather than look up each of a few: every
+statement of a task then costs as much as its run is large.
+"""
+
+BY_STATISTICS = {
+    "enable_seqscan": "on",
+    "enable_mergejoin": "on",
+    # Not "auto": its plan would stay with the connection, and a text statement would be run by it afterwards.
+    "plan_cache_mode": "force_custom_plan",
+}
+"""How it plans SQLAlchemy's: lists and searches, by conditions and orders that people choose."""
+
 _CACHED_STATEMENTS = 512
 
 
@@ -56,6 +75,7 @@ def engines(url: URL, kind: Kind) -> tuple[AsyncEngine, AsyncEngine]:
                     "server_settings": {
                         "application_name": "flowd",
                         "jit": "off",
+                        **BY_INDEX,
                         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_SECONDS * 1000),
                     },
                 },

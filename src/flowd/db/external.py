@@ -10,6 +10,7 @@ from flowd.db.moments import to_db
 from flowd.db.transaction import Transaction
 from flowd.domain.ids import DagId
 from flowd.domain.states import TaskState
+from flowd.domain.task_groups import tasks_by_group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +55,11 @@ async def find_dag(tx: Transaction, dag_id: DagId) -> ExternalDag | None:
         return None
     is_active, is_paused, text = row
     spec = json.loads(text)
-    groups: dict[str, Sequence[str]] = {}
-    _collect(spec["presentation"].get("groups") or {}, groups)
     return ExternalDag(
         is_active=bool(is_active),
         is_paused=bool(is_paused),
         tasks=[task["task_id"] for task in spec["tasks"]],
-        groups=groups,
+        groups=tasks_by_group(spec["presentation"]),
     )
 
 
@@ -106,13 +105,3 @@ def _of_runs(tx: Transaction, choice: RunChoice) -> tuple[str, dict[str, Any]]:
         condition += f" AND d.logical_date IN {tx.dialect.keys('dates')}"
         parameters["dates"] = json.dumps([to_db(date) for date in choice.logical_dates])
     return condition, parameters
-
-
-def _collect(group: Mapping[str, Any], groups: dict[str, Sequence[str]]) -> list[str]:
-    """Note the tasks of this group and of those in it, and return them."""
-    tasks: list[str] = []
-    for child in group.get("children", ()):
-        tasks += [child] if isinstance(child, str) else _collect(child, groups)
-    if group.get("id"):
-        groups[group["id"]] = tasks
-    return tasks

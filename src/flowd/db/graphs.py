@@ -9,16 +9,17 @@ from flowd.domain.dag_spec import dag_from_json
 from flowd.domain.errors import NotFound
 from flowd.domain.graph import Graph, graph_of
 
-MOST_GRAPHS = 512
-"""How many graphs one node keeps; those used longest ago go first."""
+MOST_TASKS = 25_000
+"""How many tasks the graphs that one node keeps may have in all, at some 4 KB each; those used longest ago go first."""
 
 
 class Graphs:
     """A cache of graphs by the id of their DAG version."""
 
-    def __init__(self, most: int = MOST_GRAPHS) -> None:
-        self._most = most
+    def __init__(self, most_tasks: int = MOST_TASKS) -> None:
+        self._most_tasks = most_tasks
         self._graphs: OrderedDict[int, Graph] = OrderedDict()
+        self._tasks = 0
 
     async def get(self, tx: Transaction, versions: Iterable[int]) -> dict[int, Graph]:
         """Return the graph of each version, reading at once those not in memory; raise NotFound for an unknown one."""
@@ -33,9 +34,17 @@ class Graphs:
                 {"keys": json.dumps(sorted(missing))},
             )
             for version, spec in rows:
-                found[version] = self._graphs[version] = graph_of(dag_from_json(json.loads(spec)))
-            while len(self._graphs) > self._most:
-                self._graphs.popitem(last=False)
+                found[version] = graph_of(dag_from_json(json.loads(spec)))
+                self._keep(version, found[version])
         if absent := wanted - found.keys():
             raise NotFound(f"DAG versions {sorted(absent)} are not in the metastore, though runs refer to them")
         return found
+
+    def _keep(self, version: int, graph: Graph) -> None:
+        # Others may have read it while this one was read.
+        if version not in self._graphs:
+            self._tasks += len(graph.tasks)
+        self._graphs[version] = graph
+        while self._tasks > self._most_tasks:
+            _, gone = self._graphs.popitem(last=False)
+            self._tasks -= len(gone.tasks)

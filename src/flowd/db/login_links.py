@@ -32,6 +32,7 @@ class LoginLinks:
             await tx.execute(delete(login_link).where(login_link.c.expires_at <= to_db(now)))
             row = {"token_hash": _hash(token), "username": username, "expires_at": to_db(now + lifetime)}
             await tx.execute(insert(login_link).values(row))
+            tx.tell(f"login link of user {username}", None, {})
         return token
 
     async def redeem(self, token: str) -> str:

@@ -1,6 +1,7 @@
 """Metastore: the connections to the database, and the transactions over them."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -10,6 +11,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from flowd.db import audit
+from flowd.db.actor import Actor
 from flowd.db.connections import Connections
 from flowd.db.dialect import Dialect, Kind
 from flowd.db.driver import Driver
@@ -17,6 +20,7 @@ from flowd.db.driver_postgresql import PostgresqlDriver
 from flowd.db.driver_sqlite import SqliteDriver
 from flowd.db.engine import connect_mysql, engines, most_connections
 from flowd.db.failures import BrokenConnection, is_transient, unavailable
+from flowd.db.joint_answers import JointAnswers, JointReader
 from flowd.db.metastore_url import normalise
 from flowd.db.transaction import Transaction
 from flowd.domain.errors import InvalidSettings, MetastoreUnavailable
@@ -35,6 +39,8 @@ class Metastore:
         )  # as people write it: which driver is flowd's matter
         self.name = told.render_as_string(hide_password=True)
         self._writer, self._reader = _connections(self.url, kind, pool_size)
+        self._joint = JointAnswers()
+        self.actor: Actor | None = None
 
     @property
     def is_embedded(self) -> bool:
@@ -46,6 +52,12 @@ class Metastore:
         """How many connections are lent out now; tests assert that none is left."""
         return sum(connections.lent_out for connections in {self._writer, self._reader})
 
+    def acting_for(self, actor: Actor) -> "Metastore":
+        """Return the same database, with the same connections, for transactions on behalf of `actor`."""
+        theirs = copy.copy(self)
+        theirs.actor = actor
+        return theirs
+
     def transaction(self, *, is_brief: bool = False) -> AbstractAsyncContextManager[Transaction]:
         """A write transaction: committed at the end of the context, rolled back by an exception.
 
@@ -53,13 +65,14 @@ class Metastore:
         then runs them in the event loop.
 
         Raises MetastoreUnavailable where the database is away or the transaction lost against another one; either way
-        nothing was written unless the connection broke during COMMIT itself.
+        nothing was written unless the connection broke during COMMIT itself. What an actor writes is committed with
+        a row of the audit log.
         """
         return self._begun(self._writer, lambda driver: driver.begin(is_reading=False, is_brief=is_brief))
 
     def reading(self) -> AbstractAsyncContextManager[Transaction]:
         """A read-only snapshot: every statement in it sees the same moment. It waits for no writer."""
-        return self._begun(self._reader, lambda driver: driver.begin(is_reading=True))
+        return self._begun(self._reader, lambda driver: driver.begin(is_reading=True), self._joint.reader())
 
     def glance(self) -> AbstractAsyncContextManager[Transaction]:
         """Brief reads, each of a moment of its own: for agents that look whether there is anything to do."""
@@ -83,7 +96,10 @@ class Metastore:
 
     @asynccontextmanager
     async def _begun(
-        self, connections: Connections, begin: Callable[[Driver], Awaitable[None]]
+        self,
+        connections: Connections,
+        begin: Callable[[Driver], Awaitable[None]],
+        joint: JointReader | None = None,
     ) -> AsyncIterator[Transaction]:
         """A transaction whose errors are translated, and whose connection is given back whatever happens."""
         try:
@@ -95,8 +111,10 @@ class Metastore:
             raise unavailable(self.name, error) from error
         try:
             await begin(lent.driver)
-            tx = Transaction(lent.connection, lent.driver, self.dialect)
+            tx = Transaction(lent.connection, lent.driver, self.dialect, self.actor, joint)
             yield tx
+            if tx.actor is not None and tx.has_written:
+                await tx.execute(audit.statement_of(tx.actor, tx.changes, await tx.now()))
             await tx.flush()
             await lent.driver.commit()
         except DBAPIError as error:

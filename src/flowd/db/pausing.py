@@ -5,6 +5,11 @@ from flowd.domain.ids import DagId, RunKey
 from flowd.domain.states import RunState
 
 
+async def is_paused(tx: Transaction, dag_id: DagId) -> bool:
+    """Return whether the DAG is paused; False for an unknown DAG."""
+    return bool((await tx.execute("SELECT is_paused FROM dag WHERE dag_id = :dag_id", {"dag_id": dag_id})).scalar())
+
+
 async def set_paused(tx: Transaction, dag_id: DagId, is_paused: bool) -> bool:
     """Write whether the DAG is paused; return False for an unknown DAG."""
     changed = await tx.execute(

@@ -1,11 +1,13 @@
 """Pools: how many slots tasks may hold together."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, select
 
 from flowd.db.metastore import Metastore
 from flowd.db.tables import pool
+from flowd.db.transaction import Transaction
 from flowd.db.upsert import upsert
 from flowd.domain.errors import Conflict, InvalidInput, NotFound
 from flowd.domain.task_spec import DEFAULT_POOL
@@ -60,6 +62,7 @@ class Pools:
                 raise InvalidInput(f"{one.name!r} is no pool name; wanted 1 to {LONGEST_NAME} characters")
         async with self._metastore.transaction() as tx:
             # In the order of names, as whoever counts slots locks them: two who set the same pools cannot deadlock.
+            known = await _rows(tx)
             for one in sorted(pools, key=lambda each: each.name):
                 row = {
                     "name": one.name,
@@ -68,14 +71,24 @@ class Pools:
                     "include_deferred": one.include_deferred,
                 }
                 await tx.execute(upsert(tx.dialect.kind, pool, row))
+                tx.tell(f"pool {one.name}", known.get(one.name), row)
 
     async def delete(self, name: str) -> None:
         """Remove a pool; raise NotFound, and Conflict for the default one. Tasks that name it wait until it is back."""
         if name == DEFAULT_POOL:
             raise Conflict(f"pool {name!r} cannot be deleted: tasks that name no pool are counted in it")
         async with self._metastore.transaction() as tx:
+            before = (await _rows(tx)).get(name)
             if not (await tx.execute(delete(pool).where(pool.c.name == name))).rowcount:
                 raise _missing(name)
+            tx.tell(f"pool {name}", before, None)
+
+
+async def _rows(tx: Transaction) -> dict[str, dict[str, Any]]:
+    """Return the row of each pool, where somebody is to be told what it was."""
+    if tx.actor is None:
+        return {}
+    return {row["name"]: dict(row) for row in (await tx.execute(select(pool))).mappings()}
 
 
 def _missing(name: str) -> NotFound:

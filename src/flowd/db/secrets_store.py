@@ -1,17 +1,22 @@
 """Variables and connections: what tasks look up by name, encrypted at rest."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from sqlalchemy import RowMapping, delete, select, update
+from sqlalchemy import ColumnElement, RowMapping, Table, delete, select, update
 
 from flowd.db.metastore import Metastore
 from flowd.db.tables import connection, variable
+from flowd.db.transaction import Transaction
 from flowd.db.upsert import upsert
 from flowd.domain.errors import InvalidInput, NotFound
-from flowd.security.vault import Vault
+from flowd.security.vault import Sealed, Vault
 
 LONGEST_NAME = 250
+_SEALED = ("value", "document")
+"""What of a row is a secret: the audit log is told the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,16 @@ class StoredConnection:
     extra: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unopened:
+    """What can be told of a variable or connection that no key of this node opens, and why the rest cannot."""
+
+    name: str
+    problem: str
+    conn_type: str = ""
+    description: str = ""
+
+
 class Variables:
     """The variables in the metastore. Every method is one transaction."""
 
@@ -56,6 +71,13 @@ class Variables:
         async with self._metastore.reading() as tx:
             rows = (await tx.execute(select(variable).order_by(variable.c.name))).mappings().all()
         return [self._opened(row) for row in rows]
+
+    async def some(self, names: Sequence[str]) -> Sequence[StoredVariable | Unopened]:
+        """Return those of these names that are there, in this order; one that no key opens holds up no other."""
+        async with self._metastore.reading() as tx:
+            rows = (await tx.execute(select(variable).where(variable.c.name.in_(names)))).mappings()
+            by_name = {row["name"]: row for row in rows}
+        return [self._as_far_as_can_be(by_name[name]) for name in names if name in by_name]
 
     async def get(self, name: str) -> StoredVariable:
         """Return one variable in clear; raise NotFound, or Sealed where it cannot be decrypted."""
@@ -76,13 +98,17 @@ class Variables:
                     "value": self._vault.encrypt(one.value),
                     "description": one.description or None,
                 }
+                before = await _public(tx, variable, variable.c.name, one.name)
                 await tx.execute(upsert(tx.dialect.kind, variable, row))
+                tx.tell(f"variable {one.name}", before, _open(row))
 
     async def delete(self, name: str) -> None:
         """Remove a variable; raise NotFound."""
         async with self._metastore.transaction() as tx:
+            before = await _public(tx, variable, variable.c.name, name)
             if not (await tx.execute(delete(variable).where(variable.c.name == name))).rowcount:
                 raise NotFound(f"there is no variable {name!r}; `flowd variables list` shows all")
+            tx.tell(f"variable {name}", before, None)
 
     async def rotate(self) -> int:
         """Encrypt every variable with the first key, all or none; return how many there are."""
@@ -99,6 +125,12 @@ class Variables:
         value = self._vault.decrypt(row["value"], f"variable {row['name']!r}")
         return StoredVariable(name=row["name"], value=value, description=row["description"] or "")
 
+    def _as_far_as_can_be(self, row: RowMapping) -> StoredVariable | Unopened:
+        try:
+            return self._opened(row)
+        except Sealed as error:
+            return Unopened(name=row["name"], problem=str(error), description=row["description"] or "")
+
 
 class Connections:
     """The connections in the metastore: all but the id and the type is encrypted. Every method is one transaction."""
@@ -112,6 +144,18 @@ class Connections:
         async with self._metastore.reading() as tx:
             rows = (await tx.execute(select(connection).order_by(connection.c.conn_id))).mappings().all()
         return [self._opened(row) for row in rows]
+
+    async def ids(self) -> set[str]:
+        """Return the id of every connection; nothing is decrypted."""
+        async with self._metastore.reading() as tx:
+            return set((await tx.execute(select(connection.c.conn_id))).scalars())
+
+    async def some(self, conn_ids: Sequence[str]) -> Sequence[StoredConnection | Unopened]:
+        """Return those of these ids that are there, in this order; one that no key opens holds up no other."""
+        async with self._metastore.reading() as tx:
+            rows = (await tx.execute(select(connection).where(connection.c.conn_id.in_(conn_ids)))).mappings()
+            by_id = {row["conn_id"]: row for row in rows}
+        return [self._as_far_as_can_be(by_id[conn_id]) for conn_id in conn_ids if conn_id in by_id]
 
     async def get(self, conn_id: str) -> StoredConnection:
         """Return one connection in clear; raise NotFound, or Sealed where it cannot be decrypted."""
@@ -134,13 +178,17 @@ class Connections:
                     "conn_type": one.conn_type,
                     "document": self._vault.encrypt(json.dumps(document)),
                 }
+                before = await _public(tx, connection, connection.c.conn_id, one.conn_id)
                 await tx.execute(upsert(tx.dialect.kind, connection, row))
+                tx.tell(f"connection {one.conn_id}", before, _open(row))
 
     async def delete(self, conn_id: str) -> None:
         """Remove a connection; raise NotFound."""
         async with self._metastore.transaction() as tx:
+            before = await _public(tx, connection, connection.c.conn_id, conn_id)
             if not (await tx.execute(delete(connection).where(connection.c.conn_id == conn_id))).rowcount:
                 raise NotFound(f"there is no connection {conn_id!r}; `flowd connections list` shows all")
+            tx.tell(f"connection {conn_id}", before, None)
 
     async def rotate(self) -> int:
         """Encrypt every connection with the first key, all or none; return how many there are."""
@@ -155,6 +203,24 @@ class Connections:
     def _opened(self, row: RowMapping) -> StoredConnection:
         document = json.loads(self._vault.decrypt(row["document"], f"connection {row['conn_id']!r}"))
         return replace(StoredConnection(conn_id=row["conn_id"], conn_type=row["conn_type"]), **document)
+
+    def _as_far_as_can_be(self, row: RowMapping) -> StoredConnection | Unopened:
+        try:
+            return self._opened(row)
+        except Sealed as error:
+            return Unopened(name=row["conn_id"], problem=str(error), conn_type=row["conn_type"])
+
+
+async def _public(tx: Transaction, table: Table, column: ColumnElement[Any], name: str) -> dict[str, Any] | None:
+    """Return what may be told of a row, None where there is none or nobody is to be told."""
+    if tx.actor is None:
+        return None
+    row = (await tx.execute(select(table).where(column == name))).mappings().one_or_none()
+    return None if row is None else _open(dict(row))
+
+
+def _open(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _SEALED}
 
 
 def _check_name(name: str, what: str) -> None:

@@ -5,89 +5,41 @@ Every index that a hot statement uses is partial and holds live rows only, so th
 MariaDB have no partial indexes: theirs begin with the state, or with a column that is NULL in whatever is over.
 """
 
-from collections.abc import Sequence
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    Float,
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
-    MetaData,
     String,
     Table,
-    Text,
-    TextClause,
     UniqueConstraint,
     false,
     text,
 )
-from sqlalchemy.dialects.mysql import DOUBLE, LONGBLOB, LONGTEXT
-from sqlalchemy.engine import Dialect
 
+from flowd.db import asset_tables, bundle_tables, cluster_tables, webhook_tables, xcom_tables
+from flowd.db.columns import DOCUMENT, HASH, ID, KEY, MOMENT, SECONDS, live_index, quoted, whole_index
 from flowd.domain.states import WAITING, RunState, TaskState
 
-WHOLE = "whole"
-"""The mark, in an index's `info`, of those that only MySQL and MariaDB have."""
+metadata = asset_tables.asset.metadata
+"""Of every table: those of assets, bundles, the cluster, webhooks and XComs are among them."""
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+node, task_queue, webhook = cluster_tables.node, cluster_tables.task_queue, webhook_tables.webhook
+xcom, stored_value = xcom_tables.xcom, xcom_tables.stored_value
+bundle, bundle_content = bundle_tables.bundle, bundle_tables.bundle_content
+
+LIVE_RUNS = (RunState.QUEUED.value, RunState.RUNNING.value)
+FAILED_RUNS = (RunState.FAILED.value,)
+UNSUCCESSFUL = (
+    TaskState.FAILED.value,
+    TaskState.REMOVED.value,
+    TaskState.SKIPPED.value,
+    TaskState.UPSTREAM_FAILED.value,
 )
-
-KEY = BigInteger().with_variant(Integer, "sqlite")
-MOMENT = BigInteger()
-ID = String(250)
-HASH = String(64)
-SECONDS = Float().with_variant(DOUBLE, "mysql", "mariadb")
-DOCUMENT = Text().with_variant(LONGTEXT, "mysql", "mariadb")
-CONTENT = LargeBinary().with_variant(LONGBLOB, "mysql", "mariadb")
-
-
-def _states(values: Sequence[str]) -> str:
-    return ", ".join(f"'{value}'" for value in sorted(values))
-
-
-def _live(name: str, *columns: TextClause | str, where: str) -> Index:
-    """An index on live rows only."""
-    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where)).ddl_if(
-        callable_=lambda *found, **more: not _is_mysql(*found, **more)
-    )
-
-
-def _whole(name: str, *columns: TextClause | str) -> Index:
-    """What stands for indexes of live rows where there are none."""
-    return Index(name, *columns, info={WHOLE: True}).ddl_if(callable_=_is_mysql)
-
-
-def _is_mysql(*_: object, dialect: Dialect, **__: object) -> bool:
-    return dialect.name in ("mysql", "mariadb")
-
-
-bundle = Table(
-    "bundle",
-    metadata,
-    Column("hash", HASH, primary_key=True),
-    Column("manifest", DOCUMENT, nullable=False),
-    Column("size_bytes", BigInteger, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
-)
-
-bundle_content = Table(
-    "bundle_content",
-    metadata,
-    Column("hash", HASH, primary_key=True),
-    Column("content", CONTENT, nullable=False),
-)
+"""States in which few task instances end, and which people look for."""
 
 dag_version = Table(
     "dag_version",
@@ -98,6 +50,7 @@ dag_version = Table(
     Column("hash", HASH, nullable=False),
     Column("spec", DOCUMENT, nullable=False),
     Column("bundle", HASH, nullable=False),
+    Column("bundle_name", ID),
     Column("created_at", MOMENT, nullable=False),
     UniqueConstraint("dag_id", "number"),
     UniqueConstraint("dag_id", "hash"),
@@ -110,8 +63,10 @@ dag = Table(
     Column("file", String(1000), nullable=False),
     Column("version", KEY, ForeignKey("dag_version.id"), nullable=False),
     Column("bundle", HASH, nullable=False),
+    Column("bundle_name", ID),
     Column("is_paused", Boolean(create_constraint=False), nullable=False),
     Column("is_active", Boolean(create_constraint=False), nullable=False),
+    Column("is_restricted", Boolean(create_constraint=False), nullable=False),
     Column("warnings", DOCUMENT, nullable=False, server_default=text("'[]'")),
     Column("first_seen_at", MOMENT, nullable=False),
     Column("parsed_at", MOMENT, nullable=False),
@@ -122,9 +77,24 @@ dag = Table(
     Column("next_logical_date", MOMENT),
     Column("next_interval_start", MOMENT),
     Column("next_interval_end", MOMENT),
-    _live("ix_dag_due", "next_run_after", where="is_active AND NOT is_paused AND next_run_after IS NOT NULL"),
-    _whole("ix_dag_next", "next_run_after"),
+    live_index("ix_dag_due", "next_run_after", where="is_active AND NOT is_paused AND next_run_after IS NOT NULL"),
+    whole_index("ix_dag_next", "next_run_after"),
 )
+
+dag_favorite = Table(
+    "dag_favorite",
+    metadata,
+    Column("username", ID, ForeignKey("account.username", ondelete="CASCADE"), primary_key=True),
+    Column("dag_id", ID, ForeignKey("dag.dag_id", ondelete="CASCADE"), primary_key=True),
+)
+
+dag_reader = Table(
+    "dag_reader",
+    metadata,
+    Column("dag_id", ID, primary_key=True),
+    Column("name", ID, primary_key=True),
+)
+"""Whom a restricted DAG may be seen by."""
 
 import_error = Table(
     "import_error",
@@ -134,6 +104,8 @@ import_error = Table(
     Column("message", DOCUMENT, nullable=False),
     Column("at", MOMENT, nullable=False),
 )
+
+parse_request = Table("parse_request", metadata, Column("file", String(500), primary_key=True))
 
 dag_run = Table(
     "dag_run",
@@ -156,6 +128,8 @@ dag_run = Table(
     Column("logical_date", MOMENT),
     Column("data_interval_start", MOMENT),
     Column("data_interval_end", MOMENT),
+    Column("partition_key", ID),
+    Column("partition_date", MOMENT),
     Column("run_after", MOMENT, nullable=False),
     Column("queued_at", MOMENT, nullable=False),
     Column("started_at", MOMENT),
@@ -163,22 +137,84 @@ dag_run = Table(
     Column("timeout_at", MOMENT),
     Column("callback_due_at", MOMENT),
     Column("deadline_at", MOMENT),
+    Column("backfill", KEY),
+    Column("backfill_ordinal", Integer),
     UniqueConstraint("dag_id", "run_id"),
     UniqueConstraint("dag_id", "logical_date"),
     UniqueConstraint("dag_id", "idempotency_key"),
-    CheckConstraint(f"state IN ({_states(list(RunState))})", name="state"),
-    Index("ix_dag_run_recent", "dag_id", "run_after"),
-    _live("ix_dag_run_live", "dag_id", "state", "id", where="state IN ('queued', 'running')"),
-    _live("ix_dag_run_news", "id", where="has_news AND state <> 'queued'"),
-    _live("ix_dag_run_timeout", "timeout_at", where="state = 'running' AND timeout_at IS NOT NULL"),
-    _live("ix_dag_run_deadline", "deadline_at", where="state IN ('queued', 'running') AND deadline_at IS NOT NULL"),
-    _live("ix_dag_run_callback", "callback_due_at", where="callback_due_at IS NOT NULL"),
+    CheckConstraint(f"state IN ({quoted(list(RunState))})", name="state"),
+    Index("ix_dag_run_recent", "dag_id", "run_after", "id"),
+    Index("ix_dag_run_dag", "dag_id", "id"),
+    Index("ix_dag_run_run_after", "run_after", "id"),
+    live_index("ix_dag_run_failed", "id", where="state = 'failed'"),
+    live_index("ix_dag_run_live", "dag_id", "state", "id", where="state IN ('queued', 'running')"),
+    live_index(
+        "ix_dag_run_lane",
+        "state",
+        "backfill",
+        "backfill_ordinal",
+        "dag_id",
+        "id",
+        where="state IN ('queued', 'running')",
+    ),
+    live_index("ix_dag_run_news", "id", where="has_news AND state <> 'queued'"),
+    live_index("ix_dag_run_timeout", "timeout_at", where="state = 'running' AND timeout_at IS NOT NULL"),
+    live_index(
+        "ix_dag_run_deadline", "deadline_at", where="state IN ('queued', 'running') AND deadline_at IS NOT NULL"
+    ),
+    live_index("ix_dag_run_callback", "callback_due_at", where="callback_due_at IS NOT NULL"),
     Index("ix_dag_run_ended", "ended_at"),
-    _whole("ix_dag_run_state", "state", "dag_id", "id"),
-    _whole("ix_dag_run_state_timeout", "state", "timeout_at"),
-    _whole("ix_dag_run_has_news", "has_news", "id"),
-    _whole("ix_dag_run_callback_due", "callback_due_at"),
-    _whole("ix_dag_run_deadline_at", "deadline_at"),
+    whole_index("ix_dag_run_state", "state", "dag_id", "id"),
+    whole_index("ix_dag_run_state_lane", "state", "backfill", "backfill_ordinal", "dag_id", "id"),
+    whole_index("ix_dag_run_state_timeout", "state", "timeout_at"),
+    whole_index("ix_dag_run_has_news", "has_news", "id"),
+    whole_index("ix_dag_run_callback_due", "callback_due_at"),
+    whole_index("ix_dag_run_deadline_at", "deadline_at"),
+)
+
+backfill = Table(
+    "backfill",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("dag_id", ID, nullable=False),
+    Column("dag_version", KEY, ForeignKey("dag_version.id"), nullable=False),
+    Column("bundle", HASH, nullable=False),
+    Column("from_date", MOMENT, nullable=False),
+    Column("to_date", MOMENT, nullable=False),
+    Column("conf", DOCUMENT),
+    Column("reprocess_behavior", String(20), nullable=False),
+    Column("is_backwards", Boolean(create_constraint=False), nullable=False),
+    Column("max_active_runs", Integer, nullable=False),
+    Column("run_on_latest_version", Boolean(create_constraint=False), nullable=False),
+    Column("triggering_user", ID),
+    Column("request", String(32), nullable=False, unique=True),
+    Column("is_paused", Boolean(create_constraint=False), nullable=False),
+    Column("is_cancelling", Boolean(create_constraint=False), nullable=False),
+    Column("is_planned", Boolean(create_constraint=False), nullable=False),
+    Column("planned", Integer, nullable=False),
+    Column("handled", Integer, nullable=False),
+    Column("last_interval_start", MOMENT),
+    Column("last_interval_end", MOMENT),
+    Column("created_at", MOMENT, nullable=False),
+    Column("updated_at", MOMENT, nullable=False),
+    Column("completed_at", MOMENT),
+    Index("ix_backfill_dag", "dag_id", "id"),
+    Index("ix_backfill_completed", "completed_at"),
+    live_index("ix_backfill_cancelling", "id", where="is_cancelling"),
+    whole_index("ix_backfill_is_cancelling", "is_cancelling", "id"),
+)
+
+backfill_date = Table(
+    "backfill_date",
+    metadata,
+    Column("backfill", KEY, ForeignKey("backfill.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("interval_start", MOMENT, nullable=False),
+    Column("interval_end", MOMENT, nullable=False),
+    Column("run_after", MOMENT, nullable=False),
+    Column("run", KEY, ForeignKey("dag_run.id", ondelete="SET NULL")),
+    Column("exception_reason", String(20)),
+    Index("ix_backfill_date_run", "run"),
 )
 
 task_instance = Table(
@@ -189,6 +225,8 @@ task_instance = Table(
     Column("dag_id", ID, nullable=False),
     Column("task_id", ID, nullable=False),
     Column("map_index", Integer, nullable=False),
+    Column("rendered_map_index", String(250)),
+    Column("note", DOCUMENT),
     Column("state", String(20), nullable=False),
     Column("version", Integer, nullable=False),
     Column("try_number", Integer, nullable=False),
@@ -224,26 +262,28 @@ task_instance = Table(
     Column("up_removed", Integer, nullable=False, server_default=text("0")),
     Column("up_extra", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("run", "task_id", "map_index"),
-    CheckConstraint(f"state IN ({_states(list(TaskState))})", name="state"),
+    CheckConstraint(f"state IN ({quoted(list(TaskState))})", name="state"),
     CheckConstraint(
         "(state = 'running' AND token IS NOT NULL AND lease_until IS NOT NULL)"
         " OR (state <> 'running' AND token IS NULL AND lease_until IS NULL)",
         name="running_holds_token",
     ),
-    _live("ix_task_instance_scheduled", "run", text("priority DESC"), "id", where="state = 'scheduled'"),
-    _live("ix_task_instance_queued", "queue", text("priority DESC"), "id", where="state = 'queued'"),
-    _live("ix_task_instance_ring", "ring_at", where="state = 'queued'"),
-    _live("ix_task_instance_slots", "pool", "run", where="state IN ('queued', 'running')"),
-    _live("ix_task_instance_lease", "lease_until", where="state = 'running'"),
-    _live("ix_task_instance_waiting", "not_before", where=f"state IN ({_states(list(WAITING))})"),
-    _live("ix_task_instance_restarting", "held_until", where="state = 'restarting'"),
-    _live("ix_task_instance_news", "run", where="needs_propagation"),
-    _whole("ix_task_instance_run_state", "run", "state", text("priority DESC"), "id"),
-    _whole("ix_task_instance_state", "state", "queue", text("priority DESC"), "id"),
-    _whole("ix_task_instance_ring_at", "ring_at"),
-    _whole("ix_task_instance_lease_until", "lease_until"),
-    _whole("ix_task_instance_not_before", "not_before"),
-    _whole("ix_task_instance_untold", "needs_propagation", "run"),
+    live_index("ix_task_instance_scheduled", "run", text("priority DESC"), "id", where="state = 'scheduled'"),
+    live_index("ix_task_instance_queued", "queue", text("priority DESC"), "id", where="state = 'queued'"),
+    live_index("ix_task_instance_ring", "ring_at", where="state = 'queued'"),
+    live_index("ix_task_instance_slots", "pool", "run", where="state IN ('queued', 'running')"),
+    live_index("ix_task_instance_lease", "lease_until", where="state = 'running'"),
+    live_index("ix_task_instance_waiting", "not_before", where=f"state IN ({quoted(list(WAITING))})"),
+    live_index("ix_task_instance_restarting", "held_until", where="state = 'restarting'"),
+    live_index("ix_task_instance_news", "run", where="needs_propagation"),
+    Index("ix_task_instance_dag", "dag_id", "id"),
+    live_index("ix_task_instance_unsuccessful", "state", "id", where=f"state IN ({quoted(UNSUCCESSFUL)})"),
+    whole_index("ix_task_instance_run_state", "run", "state", text("priority DESC"), "id"),
+    whole_index("ix_task_instance_state", "state", "queue", text("priority DESC"), "id"),
+    whole_index("ix_task_instance_ring_at", "ring_at"),
+    whole_index("ix_task_instance_lease_until", "lease_until"),
+    whole_index("ix_task_instance_not_before", "not_before"),
+    whole_index("ix_task_instance_untold", "needs_propagation", "run"),
 )
 
 task_transition = Table(
@@ -327,18 +367,18 @@ deferral = Table(
     Column("is_open", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("triggerer", String(200)),
     Column("lease_until", MOMENT),
-    _live("ix_deferral_open", "triggerer", "lease_until", where="is_open"),
-    _whole("ix_deferral_is_open", "is_open", "triggerer", "lease_until"),
+    live_index("ix_deferral_open", "triggerer", "lease_until", where="is_open"),
+    whole_index("ix_deferral_is_open", "is_open", "triggerer", "lease_until"),
 )
 
-xcom = Table(
-    "xcom",
+task_state = Table(
+    "task_state",
     metadata,
     Column("instance", KEY, ForeignKey("task_instance.id", ondelete="CASCADE"), primary_key=True),
     Column("name", String(500), primary_key=True),
     Column("value", DOCUMENT, nullable=False),
-    Column("length", Integer),
     Column("at", MOMENT, nullable=False),
+    Column("expires_at", MOMENT),
 )
 
 pool = Table(
@@ -348,79 +388,6 @@ pool = Table(
     Column("slots", Integer, nullable=False),
     Column("description", DOCUMENT),
     Column("include_deferred", Boolean(create_constraint=False), nullable=False, server_default=false()),
-)
-
-asset = Table(
-    "asset",
-    metadata,
-    Column("id", KEY, primary_key=True, autoincrement=True),
-    Column("name", ID, nullable=False, unique=True),
-    Column("uri", String(1500), nullable=False),
-    Column("asset_group", ID, nullable=False),
-    Column("extra", DOCUMENT, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
-    Column("updated_at", MOMENT, nullable=False),
-)
-
-asset_alias = Table(
-    "asset_alias",
-    metadata,
-    Column("id", KEY, primary_key=True, autoincrement=True),
-    Column("name", ID, nullable=False, unique=True),
-    Column("asset_group", ID, nullable=False),
-)
-
-asset_alias_member = Table(
-    "asset_alias_member",
-    metadata,
-    Column("asset", KEY, primary_key=True, autoincrement=False),
-    Column("alias", ID, primary_key=True),
-)
-
-asset_use = Table(
-    "asset_use",
-    metadata,
-    Column("id", KEY, primary_key=True, autoincrement=True),
-    Column("dag_id", ID, nullable=False),
-    Column("task_id", ID),
-    Column("kind", String(20), nullable=False),
-    Column("name", ID, nullable=False),
-    Column("at", MOMENT, nullable=False),
-    Index("ix_asset_use_dag", "dag_id"),
-    Index("ix_asset_use_name", "name", "kind"),
-)
-
-asset_event = Table(
-    "asset_event",
-    metadata,
-    Column("id", KEY, primary_key=True, autoincrement=True),
-    Column("asset", KEY, nullable=False),
-    Column("alias", ID),
-    Column("extra", DOCUMENT, nullable=False),
-    Column("source_dag_id", ID),
-    Column("source_task_id", ID),
-    Column("source_run_id", ID),
-    Column("source_map_index", Integer, nullable=False),
-    Column("at", MOMENT, nullable=False),
-    Index("ix_asset_event_asset", "asset", "id"),
-    Index("ix_asset_event_at", "at"),
-)
-
-asset_event_queue = Table(
-    "asset_event_queue",
-    metadata,
-    Column("dag_id", ID, primary_key=True),
-    Column("event", KEY, primary_key=True, autoincrement=False),
-    Column("asset", KEY, nullable=False),
-    Column("at", MOMENT, nullable=False),
-)
-
-asset_event_run = Table(
-    "asset_event_run",
-    metadata,
-    Column("run", KEY, ForeignKey("dag_run.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
-    Column("event", KEY, primary_key=True, autoincrement=False),
-    Index("ix_asset_event_run_event", "event"),
 )
 
 variable = Table(
@@ -444,9 +411,54 @@ account = Table(
     metadata,
     Column("username", ID, primary_key=True),
     Column("password_hash", String(500)),
+    Column("identity", HASH, unique=True),
     Column("role", String(20), nullable=False),
+    Column("member_of", DOCUMENT, nullable=False),
+    Column("generation", BigInteger, nullable=False),
     Column("is_active", Boolean(create_constraint=False), nullable=False),
     Column("created_at", MOMENT, nullable=False),
+)
+
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("id", KEY, primary_key=True, autoincrement=True),
+    Column("at", MOMENT, nullable=False),
+    Column("event", String(100), nullable=False),
+    Column("owner", ID, nullable=False),
+    Column("dag_id", ID),
+    Column("run_id", ID),
+    Column("task_id", ID),
+    Column("map_index", Integer),
+    Column("try_number", Integer),
+    Column("extra", DOCUMENT, nullable=False),
+    Index("ix_audit_event_at", "at"),
+    Index("ix_audit_event_dag", "dag_id", "id"),
+)
+"""Only ever added to: see `flowd.db.audit`."""
+
+login_session = Table(
+    "login_session",
+    metadata,
+    Column("token_hash", HASH, primary_key=True),
+    Column("username", ID, nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
+    Index("ix_login_session_username", "username"),
+    Index("ix_login_session_expires_at", "expires_at"),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("token_hash", HASH, primary_key=True),
+    Column("username", ID, nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
+    Column("last_used_at", MOMENT),
+    Column("last_used_from", String(100)),
+    UniqueConstraint("username", "name"),
 )
 
 login_link = Table(
@@ -455,19 +467,4 @@ login_link = Table(
     Column("token_hash", HASH, primary_key=True),
     Column("username", ID, nullable=False),
     Column("expires_at", MOMENT, nullable=False),
-)
-
-node = Table(
-    "node",
-    metadata,
-    Column("id", String(64), primary_key=True),
-    Column("host", String(250), nullable=False),
-    Column("pid", Integer, nullable=False),
-    Column("roles", String(100), nullable=False),
-    Column("queues", String(1000), nullable=False),
-    Column("concurrency", Integer, nullable=False),
-    Column("wanted_concurrency", Integer),
-    Column("running", Integer, nullable=False),
-    Column("started_at", MOMENT, nullable=False),
-    Column("seen_at", MOMENT, nullable=False),
 )

@@ -4,26 +4,43 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, overload
 
-from sqlalchemy import CursorResult, Executable
+from sqlalchemy import CursorResult, Executable, SelectBase
 from sqlalchemy.exc import ResourceClosedError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from flowd.db.actor import Actor, Change
 from flowd.db.dialect import Dialect, Kind
-from flowd.db.driver import Change, Driver
+from flowd.db.driver import Change as Deferred
+from flowd.db.driver import Driver
+from flowd.db.joint_answers import JointReader
 from flowd.db.moments import from_db, microseconds_now
 from flowd.db.rows import Row, Rows
 
 
 class Transaction:
-    """A connection inside one transaction, and how its database says things."""
+    """A connection inside one transaction, on whose behalf it is, and how its database says things.
 
-    __slots__ = ("_connection", "_deferred", "_driver", "dialect")
+    `joint` gives it answers of others who read at the same time; None where it writes.
+    """
 
-    def __init__(self, connection: AsyncConnection, driver: Driver, dialect: Dialect) -> None:
+    __slots__ = ("_connection", "_deferred", "_driver", "actor", "changes", "dialect", "has_written", "joint")
+
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        driver: Driver,
+        dialect: Dialect,
+        actor: Actor | None = None,
+        joint: JointReader | None = None,
+    ) -> None:
         self._connection = connection
         self._driver = driver
-        self._deferred: list[Change] = []
+        self._deferred: list[Deferred] = []
         self.dialect = dialect
+        self.actor = actor
+        self.joint = joint
+        self.changes: list[Change] = []
+        self.has_written = False
 
     @property
     def connection(self) -> AsyncConnection:
@@ -55,8 +72,12 @@ class Transaction:
         """
         if self._deferred:
             await self.flush()
+        if self.actor is not None and not _is_reading(statement):
+            self.has_written = True
         if not isinstance(statement, str):
-            return await self.connection.execute(statement, parameters)
+            connection = self.connection
+            await self._driver.plan_freely()
+            return await connection.execute(statement, parameters)
         self._require_open()
         return await self._driver.execute(statement, parameters or {})
 
@@ -71,7 +92,14 @@ class Transaction:
         self._require_open()
         if any(one.table == table for one in self._deferred):
             await self.flush()
-        self._deferred.append(Change(table, statement, parameters, touching))
+        self.has_written = True
+        self._deferred.append(Deferred(table, statement, parameters, touching))
+
+    def tell(self, thing: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
+        """Say for the audit log what has become of a thing: None before is new, None after is gone; no secrets."""
+        if self.actor is not None:
+            self.has_written = True
+            self.changes.append(Change(thing, before, after))
 
     async def flush(self) -> None:
         """Run what was deferred; raise Conflict where a change touched not as many rows as it must."""
@@ -84,6 +112,11 @@ class Transaction:
         if self.dialect.kind is Kind.SQLITE:
             return from_db(microseconds_now())
         return from_db(int((await self.execute(f"SELECT {self.dialect.now}")).scalar_one()))
+
+    def linger(self) -> None:
+        """Say that what follows may take long after all: an embedded database then works beside the event loop."""
+        self._require_open()
+        self._driver.linger()
 
     async def lock(self, statement: str, parameters: Mapping[str, Any]) -> tuple[Sequence[Row], datetime]:
         """Run a SELECT that locks rows; return them, and the metastore's clock when the locks had been given."""
@@ -98,3 +131,9 @@ class Transaction:
         if not self._driver.is_open:
             # The connection may be somebody else's by now.
             raise ResourceClosedError("this transaction is over")
+
+
+def _is_reading(statement: str | Executable) -> bool:
+    if isinstance(statement, str):
+        return statement.lstrip()[:6].upper() == "SELECT"
+    return isinstance(statement, SelectBase)

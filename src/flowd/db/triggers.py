@@ -33,15 +33,19 @@ class HeldTrigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What came of a trigger, as JSON values: the payload of its event, what ends the task instead, or its failure."""
+    """What came of a trigger, as JSON values: the payload of its event, what ends the task instead, or its failure.
+
+    `event_id` is there where a trigger may have many events: the same event told twice has the same.
+    """
 
     event: Any = None
+    event_id: str | None = None
     failure: str | None = None
     ends_as: str | None = None
     xcoms: Mapping[str, Any] = field(default_factory=dict)
 
 
-async def is_any_open(tx: Transaction) -> bool:
+async def is_any(tx: Transaction) -> bool:
     """Return whether any trigger is to be run, by whomever."""
     return (await tx.execute("SELECT instance FROM deferral WHERE is_open LIMIT 1")).first() is not None
 

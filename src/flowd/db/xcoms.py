@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from flowd.db import stored_values
 from flowd.db.ledger.read import as_json
 from flowd.db.moments import to_db
 from flowd.db.storable import storable
 from flowd.db.transaction import Transaction
 from flowd.domain.ids import DagId, InstanceKey, RunId
 from flowd.domain.mappable import TAG, items_of, length_of
+from flowd.domain.stored_value import StoredValue
 
-_COLUMNS = {"instance": "int", "name": "text", "value": "text", "length": "int", "at": "int"}
+_COLUMNS = {"instance": "int", "name": "text", "value": "text", "length": "int", "stored": "text", "at": "int"}
 
 
 _OF_TASK = (
@@ -38,6 +40,7 @@ async def push(tx: Transaction, values: Sequence[tuple[InstanceKey, str, Any]], 
     """Store these JSON values by instance and name, each in the place of one it had under that name; deferred."""
     if not values:
         return
+    stored = {(key, name): one for key, name, value in values if (one := StoredValue.from_json(value)) is not None}
     document = as_json(
         [
             # In ASCII: JSON can hold what no metastore can, NUL and halves of characters, but only as escapes.
@@ -46,50 +49,94 @@ async def push(tx: Transaction, values: Sequence[tuple[InstanceKey, str, Any]], 
                 "name": storable(name),
                 "value": json.dumps(value),
                 "length": length_of(value),
+                "stored": stored[key, name].name if (key, name) in stored else None,
                 "at": to_db(now),
             }
             for key, name, value in values
         ]
     )
+    await stored_values.note(tx, [(key, storable(name), one) for (key, name), one in stored.items()], now)
     for statement in tx.dialect.replace("xcom", _COLUMNS, keys=("instance", "name")):
         await tx.defer("xcom", statement, {"rows": document})
 
 
-async def length(
-    tx: Transaction, *, dag_id: DagId, run_id: RunId, task_id: str, name: str, is_mapped: bool
-) -> int | None:
-    """Return how many items a task's value has, None where it has none; of a mapped task, how many have left one."""
-    counted = f"COUNT(*) {_OF_TASK}{_MAPPED}" if is_mapped else f"MAX(x.length) {_OF_TASK}"
-    found: int | None = (await tx.execute(f"SELECT {counted}", _named(dag_id, run_id, task_id, name))).scalar_one()
+async def length(tx: Transaction, *, dag_id: DagId, run_id: RunId, task_id: str, name: str) -> int | None:
+    """Return how many items the value of a task that is not mapped has, None where it has none."""
+    found: int | None = (
+        await tx.execute(f"SELECT MAX(x.length) {_OF_TASK}", _named(dag_id, run_id, task_id, name))
+    ).scalar_one()
     return found
 
 
-async def items(
-    tx: Transaction,
-    *,
-    dag_id: DagId,
-    run_id: RunId,
-    task_id: str,
-    name: str,
-    is_mapped: bool,
-    start: int,
-    count: int,
-) -> tuple[list[Any], bool]:
-    """Return `count` items from `start` on of a task's value, and whether they are the pairs of a dict.
+async def instances_with(
+    tx: Transaction, *, dag_id: DagId, run_id: RunId, task_id: str, name: str
+) -> list[InstanceKey]:
+    """Return the instances of a mapped task that have left a value, by map index."""
+    rows = await tx.execute(
+        f"SELECT x.instance {_OF_TASK}{_MAPPED} ORDER BY t.map_index", _named(dag_id, run_id, task_id, name)
+    )
+    return [InstanceKey(instance) for (instance,) in rows]
 
-    Of a mapped task they are the values that its instances have left, by map index. There may be fewer, or none.
+
+async def values_of(tx: Transaction, instances: Sequence[InstanceKey], name: str) -> list[Any]:
+    """Return the values that these instances have left, in this order, less those that are gone."""
+    rows = await tx.execute(
+        f"SELECT instance, value FROM xcom WHERE name = :name AND instance IN {tx.dialect.keys()}",
+        {"name": name, "keys": json.dumps(list(instances))},
+    )
+    found = {instance: value for instance, value in rows}
+    return [json.loads(found[instance]) for instance in instances if instance in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Which value it is: one that takes its place was left at another moment."""
+
+    instance: InstanceKey
+    name: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The items of a value, none where it has none in order; of a dict they are its pairs.
+
+    Those of a value that is stored elsewhere are not here: `reference` says where it is.
     """
-    named = _named(dag_id, run_id, task_id, name)
-    if is_mapped:
-        rows = await tx.execute(
-            f"SELECT x.value {_OF_TASK}{_MAPPED} ORDER BY t.map_index LIMIT :count OFFSET :start",
-            {**named, "count": count, "start": start},
+
+    values: list[Any]
+    is_dict: bool
+    reference: Any = None
+
+    def page(self, start: int, count: int) -> "Items":
+        """Return `count` of them from `start` on; there may be fewer, or none."""
+        return replace(self, values=self.values[start : start + count])
+
+    @classmethod
+    def of(cls, value: Any) -> "Items":
+        """Return the items of a JSON value."""
+        if StoredValue.from_json(value) is not None:
+            return cls([], False, value)
+        return cls(items_of(value) or [], isinstance(value, dict) and value.get(TAG, "dict") == "dict")
+
+
+async def stamp(tx: Transaction, *, dag_id: DagId, run_id: RunId, task_id: str, name: str) -> Stamp | None:
+    """Return which value a task that is not mapped has left; None where it has left none."""
+    rows = await tx.execute(f"SELECT x.instance, x.at {_OF_TASK}", _named(dag_id, run_id, task_id, name))
+    for instance, at in rows:
+        return Stamp(InstanceKey(instance), name, at)
+    return None
+
+
+async def text_of(tx: Transaction, stamp: Stamp) -> str:
+    """Return the value, which this transaction has seen, as JSON text."""
+    text: str = (
+        await tx.execute(
+            "SELECT value FROM xcom WHERE instance = :instance AND name = :name",
+            {"instance": stamp.instance, "name": stamp.name},
         )
-        return [json.loads(value) for (value,) in rows], False
-    value = (await tx.execute(f"SELECT x.value {_OF_TASK}", named)).scalar_one_or_none()
-    document = None if value is None else json.loads(value)
-    found = items_of(document) or []
-    return found[start : start + count], isinstance(document, dict) and document.get(TAG, "dict") == "dict"
+    ).scalar_one()
+    return text
 
 
 def _named(dag_id: DagId, run_id: RunId, task_id: str, name: str) -> dict[str, str]:
@@ -101,6 +148,23 @@ async def forget(tx: Transaction, instances: Sequence[InstanceKey]) -> None:
     if instances:
         keys = json.dumps(list(instances))
         await tx.execute(f"DELETE FROM xcom WHERE instance IN {tx.dialect.keys()}", {"keys": keys})
+
+
+async def has(tx: Transaction, instance: InstanceKey, name: str) -> bool:
+    """Return whether the instance has left a value under this name."""
+    rows = await tx.execute(
+        "SELECT 1 FROM xcom WHERE instance = :instance AND name = :name",
+        {"instance": instance, "name": storable(name)},
+    )
+    return rows.first() is not None
+
+
+async def delete(tx: Transaction, instance: InstanceKey, name: str) -> bool:
+    """Delete what the instance has left under this name; return False where that is nothing."""
+    gone = await tx.execute(
+        "DELETE FROM xcom WHERE instance = :instance AND name = :name", {"instance": instance, "name": storable(name)}
+    )
+    return gone.rowcount == 1
 
 
 async def pull(

@@ -5,7 +5,7 @@ then to the one that has waited longest. So a huge DAG cannot starve a small one
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ from flowd.domain.ids import DagId, InstanceKey, RunKey, TaskId
 class Limit(StrEnum):
     """What can stand in the way of a scheduled instance."""
 
+    QUEUE_PAUSED = "queue_paused"
     NO_SUCH_POOL = "no_such_pool"
     POOL_TOO_SMALL = "pool_too_small"
     POOL_FULL = "pool_full"
@@ -34,6 +35,7 @@ class Candidate:
     run: RunKey
     dag_id: DagId
     task_id: TaskId
+    queue: str
     pool: str
     pool_slots: int
     priority: int
@@ -54,6 +56,8 @@ class Refusal:
 
     def __str__(self) -> str:
         match self.limit:
+            case Limit.QUEUE_PAUSED:
+                return f"queue {self.name!r} is paused; nothing is queued in it until it is resumed"
             case Limit.NO_SUCH_POOL:
                 return f"pool {self.name!r} does not exist; create it with: flowd pools set {self.name} SLOTS"
             case Limit.POOL_TOO_SMALL:
@@ -77,9 +81,13 @@ class Refusal:
 
 @dataclass(slots=True, kw_only=True)
 class Occupancy:
-    """What queued and running instances hold. `pool_sizes` maps each pool to its slots; a negative size is no limit."""
+    """What instances hold, queued and running ones, and deferred ones in some pools.
+
+    `pool_sizes` maps each pool to its slots; a negative size is no limit. Nothing is admitted to `paused_queues`.
+    """
 
     pool_sizes: Mapping[str, int]
+    paused_queues: Collection[str] = ()
     slots_by_pool: Counter[str] = field(default_factory=Counter)
     slots_by_pool_and_dag: Counter[tuple[str, DagId]] = field(default_factory=Counter)
     tasks_by_run: Counter[RunKey] = field(default_factory=Counter)
@@ -134,6 +142,8 @@ def admit(candidates: Sequence[Candidate], occupancy: Occupancy) -> Verdicts:
 
 def why_not(candidate: Candidate, occupancy: Occupancy) -> Refusal | None:
     """Return the first limit that stands in the candidate's way, None where it may run now."""
+    if candidate.queue in occupancy.paused_queues:
+        return Refusal(limit=Limit.QUEUE_PAUSED, name=candidate.queue, used=0, size=0)
     size = occupancy.pool_sizes.get(candidate.pool)
     if size is None:
         return Refusal(limit=Limit.NO_SUCH_POOL, name=candidate.pool, used=0, size=0)

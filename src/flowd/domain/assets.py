@@ -121,16 +121,25 @@ def check_asset(name: str, uri: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetNews:
-    """That a task has written an asset: what becomes an asset event if the try counts as a success."""
+    """That a task has written an asset: what becomes an asset event if the try counts as a success.
+
+    Where it names no `partition_key`, the event is about the partition that its run is about, if any.
+    """
 
     asset: AssetSpec
     extra: Mapping[str, Any] = field(default_factory=dict)
     alias: str | None = None
+    partition_key: str | None = None
 
 
 def news_to_json(news: AssetNews) -> dict[str, Any]:
     """Return the news as JSON values."""
-    return {**condition_to_json(news.asset), "event_extra": dict(news.extra), "via": news.alias}
+    return {
+        **condition_to_json(news.asset),
+        "event_extra": dict(news.extra),
+        "via": news.alias,
+        "partition_key": news.partition_key,
+    }
 
 
 def news_from_json(document: Mapping[str, Any]) -> AssetNews:
@@ -139,4 +148,6 @@ def news_from_json(document: Mapping[str, Any]) -> AssetNews:
     if not isinstance(asset, AssetSpec):
         raise ValueError(f"an event of {document!r}, which is no asset")
     check_asset(asset.name, asset.uri)
-    return AssetNews(asset=asset, extra=dict(document["event_extra"]), alias=document["via"])
+    return AssetNews(
+        asset=asset, extra=dict(document["event_extra"]), alias=document["via"], partition_key=document["partition_key"]
+    )

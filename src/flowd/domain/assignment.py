@@ -23,6 +23,8 @@ class RunContext:
     data_interval_start: datetime | None = None
     data_interval_end: datetime | None = None
     start_date: datetime | None = None
+    partition_key: str | None = None
+    partition_date: datetime | None = None
     conf: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
 
@@ -123,6 +125,8 @@ def run_to_json(run: RunContext) -> dict[str, Any]:
         "data_interval_start": _iso(run.data_interval_start),
         "data_interval_end": _iso(run.data_interval_end),
         "start_date": _iso(run.start_date),
+        "partition_key": run.partition_key,
+        "partition_date": _iso(run.partition_date),
         "conf": dict(run.conf),
         "params": dict(run.params),
     }
@@ -137,6 +141,8 @@ def run_from_json(run: Mapping[str, Any]) -> RunContext:
         data_interval_start=_moment(run["data_interval_start"]),
         data_interval_end=_moment(run["data_interval_end"]),
         start_date=_moment(run["start_date"]),
+        partition_key=run["partition_key"],
+        partition_date=_moment(run["partition_date"]),
         conf=run["conf"],
         params=run["params"],
     )

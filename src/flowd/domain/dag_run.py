@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from flowd.domain.errors import IllegalTransition
-from flowd.domain.ids import BundleHash, DagId, RunId, RunKey
+from flowd.domain.ids import BackfillKey, BundleHash, DagId, RunId, RunKey
 from flowd.domain.states import RunState, TaskState
 
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
@@ -17,7 +17,9 @@ class DagRun:
     """The state of one run.
 
     `unfinished` counts its instances that have not ended or been propagated. `has_news` asks the advancer to look at
-    the run as a whole: it is new, was changed by a user, or waits for the run before it.
+    the run as a whole: it is new, was changed by a user, or waits for the run before it. The runs of a `backfill` start
+    by their ordinals. One that `lacks_interval` has a logical date, and waits for its DAG's own timetable to say what
+    it is about.
     """
 
     key: RunKey
@@ -34,6 +36,9 @@ class DagRun:
     ended_at: datetime | None = None
     timeout_at: datetime | None = None
     has_news: bool = False
+    lacks_interval: bool = False
+    backfill: BackfillKey | None = None
+    backfill_ordinal: int | None = None
 
 
 class RunEvent(StrEnum):
@@ -43,9 +48,11 @@ class RunEvent(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed out"
+    DEADLOCKED = "deadlocked"
     CLEARED = "cleared"
     MARKED_SUCCESS = "marked success"
     MARKED_FAILED = "marked failed"
+    BACKFILL_CANCELLED = "backfill cancelled"
 
 
 _EDGES: dict[RunEvent, tuple[frozenset[RunState], RunState]] = {
@@ -53,9 +60,11 @@ _EDGES: dict[RunEvent, tuple[frozenset[RunState], RunState]] = {
     RunEvent.SUCCEEDED: (frozenset({RunState.RUNNING}), RunState.SUCCESS),
     RunEvent.FAILED: (frozenset({RunState.RUNNING}), RunState.FAILED),
     RunEvent.TIMED_OUT: (frozenset({RunState.RUNNING}), RunState.FAILED),
+    RunEvent.DEADLOCKED: (frozenset({RunState.RUNNING}), RunState.FAILED),
     RunEvent.CLEARED: (frozenset(RunState), RunState.QUEUED),
     RunEvent.MARKED_SUCCESS: (frozenset(RunState), RunState.SUCCESS),
     RunEvent.MARKED_FAILED: (frozenset(RunState), RunState.FAILED),
+    RunEvent.BACKFILL_CANCELLED: (frozenset({RunState.QUEUED}), RunState.FAILED),
 }
 
 

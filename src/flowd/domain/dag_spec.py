@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from flowd.domain.asset_watch import WatcherSpec, watcher_from_json, watcher_to_json
 from flowd.domain.assets import AssetCondition, condition_from_json, condition_to_json
 from flowd.domain.deadline import DeadlineSpec
 from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import DagId
+from flowd.domain.partition.plan import Partitioning, partitioning_from_json, partitioning_to_json
 from flowd.domain.task_spec import TaskSpec, task_from_json, task_to_json
 from flowd.domain.timetable import TimetableSpec, timetable_from_json
 
@@ -25,12 +27,13 @@ LONGEST_DURATION = timedelta(days=36_525)
 class DagSpec:
     """One DAG: its tasks, when it runs and how much of it may run at once.
 
-    It runs when `timetable` says so and, where there are `assets`, when that condition on their events is met.
+    It runs when `timetable` says so and, where there are `assets`, when that condition on their events is met;
+    `watchers` run for these assets meanwhile. With a `partitioning` there is a run for each key of their partitions.
     `file` is relative to the DAG folder. `params` holds each parameter as `{value, description, schema}`.
     `max_active_tasks` bounds queued and running instances per run, as in Airflow 3. After `max_consecutive_failed_runs`
     failed runs in a row, 0 for never, the scheduler pauses the DAG. With `fail_fast` the first task that fails ends all
     others but teardowns. `presentation` is what only pages and the API show:
-    description, tags, owner, doc_md, task groups, access_control.
+    description, tags, owner, doc_md, task groups; and `access_control`, which `flowd.domain.dag_access` reads.
     """
 
     dag_id: DagId
@@ -38,6 +41,8 @@ class DagSpec:
     timetable: TimetableSpec
     tasks: tuple[TaskSpec, ...]
     assets: AssetCondition | None = None
+    partitioning: Partitioning | None = None
+    watchers: tuple[WatcherSpec, ...] = ()
     start_date: datetime | None = None
     end_date: datetime | None = None
     catchup: bool = False
@@ -51,6 +56,11 @@ class DagSpec:
     fail_fast: bool = False
     deadlines: tuple[DeadlineSpec, ...] = ()
     presentation: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def access_control(self) -> Any:
+        """Whom the DAG's file lets see and change it, as it says so; None for everyone."""
+        return self.presentation.get("access_control")
 
 
 def check_durations(dag: DagSpec) -> None:
@@ -79,7 +89,7 @@ def _check_duration(name: str, duration: timedelta | None, where: str) -> None:
 
 
 def dag_to_json(dag: DagSpec) -> dict[str, Any]:
-    """Return `dag` as JSON values; fail_fast and deadlines are left out where they are not set."""
+    """Return `dag` as JSON values; what few DAGs have is left out where it is not set."""
     timeout = dag.dagrun_timeout
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -102,6 +112,10 @@ def dag_to_json(dag: DagSpec) -> dict[str, Any]:
     }
     if dag.fail_fast:
         document["fail_fast"] = True
+    if dag.partitioning is not None:
+        document["partitioning"] = partitioning_to_json(dag.partitioning)
+    if dag.watchers:
+        document["watchers"] = [watcher_to_json(one) for one in dag.watchers]
     if dag.deadlines:
         document["deadlines"] = [one.to_json() for one in dag.deadlines]
     return document
@@ -117,6 +131,8 @@ def dag_from_json(document: Mapping[str, Any]) -> DagSpec:
         file=document["file"],
         timetable=timetable_from_json(document["timetable"]),
         assets=None if document["assets"] is None else condition_from_json(document["assets"]),
+        partitioning=partitioning_from_json(document["partitioning"]) if "partitioning" in document else None,
+        watchers=tuple(watcher_from_json(one) for one in document.get("watchers", ())),
         tasks=tuple(task_from_json(task) for task in document["tasks"]),
         start_date=datetime.fromisoformat(start) if start else None,
         end_date=datetime.fromisoformat(end) if end else None,

@@ -29,8 +29,20 @@ class Conflict(FlowdError):
     """The thing exists already, or its state forbids what was asked."""
 
 
+class BackfillConflict(Conflict):
+    """The DAG has a backfill that has not ended, or the backfill itself has ended."""
+
+
 class InvalidInput(FlowdError):
     """Input that has the wrong type, form or range."""
+
+
+class InvalidBackfill(InvalidInput):
+    """A backfill that the DAG, its schedule or the dates asked for do not allow."""
+
+
+class NoPreview(InvalidBackfill):
+    """A backfill whose dates nobody can work out beforehand; it can be made all the same."""
 
 
 class Unavailable(FlowdError):

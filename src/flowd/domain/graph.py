@@ -7,6 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.errors import InvalidDag
 from flowd.domain.ids import TaskId
+from flowd.domain.map_length import sources_of
 from flowd.domain.setup_teardown import Setups, deciding_tasks, reach, setups_by_task
 from flowd.domain.task_spec import TaskSpec
 
@@ -17,9 +18,11 @@ class Graph:
 
     `leaves` are the tasks whose states decide the run's: nothing waits for them but teardowns. Those
     `depending_on_past` wait for the run before: for the tasks that `past` has for each. Those `limited_per_dag` have a
-    max_active_tis_per_dag. `setups` are those that a task waits for, and `serves` the tasks for which a setup counts
-    beyond those directly below it. `mapped_groups` are the tasks of each mapped task group, and `groups` the one that
-    each of these is in. All are found once: no advance costs the size of the DAG.
+    max_active_tis_per_dag, those `dated` a start or end date beside the DAG's. `setups` are those that a task waits
+    for, and `serves` the tasks for which a setup counts beyond those directly below it. `feeds` are those that expand
+    over what a task returns and do not wait for it directly, as within a mapped group. `mapped_groups` are the tasks of
+    each mapped task group, and `groups` the one that each of these is in. All are found once: no advance costs the size
+    of the DAG.
     """
 
     dag: DagSpec
@@ -29,8 +32,10 @@ class Graph:
     depending_on_past: tuple[TaskId, ...] = field(init=False)
     past: Mapping[TaskId, tuple[TaskId, ...]] = field(init=False)
     limited_per_dag: tuple[TaskSpec, ...] = field(init=False)
+    dated: tuple[TaskSpec, ...] = field(init=False)
     setups: Mapping[TaskId, Setups] = field(init=False)
     serves: Mapping[TaskId, tuple[TaskId, ...]] = field(init=False)
+    feeds: Mapping[TaskId, tuple[TaskId, ...]] = field(init=False)
     mapped_groups: Mapping[str, tuple[TaskId, ...]] = field(init=False)
     groups: Mapping[TaskId, str] = field(init=False)
 
@@ -40,6 +45,11 @@ class Graph:
         serves: dict[TaskId, tuple[TaskId, ...]] = {}
         for task_id, its in setups.items():
             serves |= {setup: (*serves.get(setup, ()), task_id) for setup in its.indirect}
+        feeds: dict[TaskId, tuple[TaskId, ...]] = {}
+        for one in tasks:
+            for source in sources_of(one.expansion.length) if one.expansion else ():
+                if source not in one.upstream:
+                    feeds[source] = (*feeds.get(source, ()), one.task_id)
         groups = {one.task_id: one.expansion.group for one in tasks if one.expansion and one.expansion.group}
         members: dict[str, list[TaskId]] = {}
         for task_id, group in groups.items():
@@ -50,6 +60,7 @@ class Graph:
             "leaves": deciding_tasks(self.tasks, self.downstream, is_fail_fast=self.dag.fail_fast),
             "setups": setups,
             "serves": serves,
+            "feeds": feeds,
             "depending_on_past": tuple(task.task_id for task in tasks if task.depends_on_past),
             "past": {
                 task.task_id: (task.task_id, *(self.downstream[task.task_id] if task.waits_for_downstream else ()))
@@ -57,6 +68,7 @@ class Graph:
                 if task.depends_on_past
             },
             "limited_per_dag": tuple(task for task in tasks if task.max_active_tis_per_dag is not None),
+            "dated": tuple(task for task in tasks if task.start_date or task.end_date),
         }
         for name, value in found.items():
             object.__setattr__(self, name, value)

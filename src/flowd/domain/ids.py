@@ -10,6 +10,9 @@ RunId = NewType("RunId", str)
 RunKey = NewType("RunKey", int)
 """The metastore's key of a DagRun."""
 
+BackfillKey = NewType("BackfillKey", int)
+"""The metastore's key of a backfill."""
+
 InstanceKey = NewType("InstanceKey", int)
 """The metastore's key of a task instance."""
 

@@ -90,6 +90,11 @@ def evaluated(length: MapLength, results: Mapping[TaskId, int | None]) -> int | 
             assert_never(length)
 
 
+def is_crossed_beyond(length: MapLength, items: int, most: int) -> bool:
+    """Return True where crossing lists, none of which need be long, comes to more than `most` instances."""
+    return isinstance(length, CrossedLength) and items > most
+
+
 def _combined(length: ZippedLength | ChainedLength | CrossedLength, parts: list[int]) -> int:
     match length:
         case ZippedLength(is_longest=is_longest):

@@ -5,8 +5,11 @@ from typing import Any
 TAG = "__flowd__"
 """The key by which a JSON object says that it stands for a value that JSON has not; `value` says which."""
 
+STORED = "stored"
+"""The tag of a reference to a value that is not in the metastore (`domain/stored_value.py`)."""
+
 LENGTH_VARIABLE = "AIRFLOW__CORE__MAX_MAP_LENGTH"
-"""Where a worker tells a task's process how long a result may be that others are mapped over; the name is Airflow's."""
+"""Where a node tells its child processes how long what others are mapped over may be; the name is Airflow's."""
 
 DEFAULT_MOST_ITEMS = 1024
 
@@ -26,5 +29,8 @@ def length_of(value: Any) -> int | None:
     """Return how many items a value has; None for what has none in order."""
     if isinstance(value, dict) and TAG not in value:
         return len(value)
+    if isinstance(value, dict) and value[TAG] == STORED:
+        stored: int | None = value["value"]["length"]
+        return stored
     items = items_of(value)
     return None if items is None else len(items)

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from flowd.domain.graph import Graph
 from flowd.domain.ids import UNMAPPED, TaskId
+from flowd.domain.map_length import sources_of
 from flowd.domain.states import TaskState
 from flowd.domain.tally import OUTCOMES, Place, Tally
 from flowd.domain.task_events import CompletedWithoutWork, Decided, Scheduled
@@ -110,6 +111,8 @@ def downstream_of(graph: Graph, news: Iterable[News], growths: Iterable[Growth] 
                 tasks[task_id] = None
             else:
                 places[task_id, told.map_index] = None
+        for task_id in _fed(graph, told):
+            places[task_id, UNMAPPED] = None
     return Touched(places=list(places), tasks=list(tasks))
 
 
@@ -135,8 +138,9 @@ def step(
 ) -> Step:
     """Return the consequences of `news` and `growths` for the places directly below.
 
-    `standings` holds all of `downstream_of(news, growths)` and of `revisit`, places to be judged anew though no
-    upstream ended; those of them in `decided_against` are skipped: a branch that ended earlier did not take them.
+    `standings` holds all that the run has of `downstream_of(news, growths)` and of `revisit`, places to be judged anew
+    though no upstream ended; those of them in `decided_against` are skipped: a branch that ended earlier did not take
+    them.
     A task in `held` is not scheduled yet, whatever its trigger rule says: it depends on a past that is not settled.
     `setup_states` holds the state of all of `setups_of` what is judged; one that has not told of its end has not ended.
     """
@@ -144,15 +148,16 @@ def step(
     tallies = below.tallies(news, growths)
     asked = dict.fromkeys(revisit)
     skipped = (set(decided_against) & asked.keys()) | below.skipped(news)
+    ended = {item.task_id for item in news}
     events: dict[Place, PlanEvent] = {}
-    for place in dict.fromkeys([*tallies, *skipped, *asked, *below.served(news)]):
+    for place in dict.fromkeys([*tallies, *skipped, *asked, *below.served(news), *below.fed(news)]):
         standing, task = standings[place], graph.tasks[place[0]]
         if standing.state is not TaskState.NONE:
             continue
         if place in skipped:
             events[place] = Decided(TaskState.SKIPPED)
             continue
-        if place not in asked and _was_decided(graph, task, standing):
+        if place not in asked and _was_decided(graph, task, standing, ended):
             continue
         verdict = verdict_of(graph, task, tallies.get(place, standing.tally), setup_states, map_index=place[1])
         event = _event(verdict, task, is_held=task.task_id in held)
@@ -201,9 +206,15 @@ class _Below:
             place for item in news for task_id in serves.get(item.task_id, ()) for place in self._places(item, task_id)
         ]
 
+    def fed(self, news: Iterable[News]) -> list[Place]:
+        """Return the places that wait for no task directly which has ended and returns their items."""
+        fed = ((task_id, UNMAPPED) for item in news for task_id in _fed(self._graph, item))
+        return [place for place in fed if place in self._standings]
+
     def _places(self, told: News | Growth, task_id: TaskId) -> Iterable[Place]:
         if task_id not in self._graph.groups:
-            return ((task_id, UNMAPPED),)
+            # A run whose date is outside of the task's own is without it.
+            return ((task_id, UNMAPPED),) if (task_id, UNMAPPED) in self._standings else ()
         known = self._indexes.get(task_id, {})
         if told.map_index == UNMAPPED or not self._graph.is_beside(told.task_id, task_id):
             return [(task_id, one) for one in known]
@@ -218,9 +229,20 @@ def _below(graph: Graph, told: News | Growth) -> list[TaskId]:
     return [*below, *_known_skips(graph, told), *graph.serves.get(told.task_id, ())]
 
 
-def _was_decided(graph: Graph, task: TaskSpec, standing: Standing) -> bool:
-    """Return True where the tally of an expanded task had decided before, so that no instance can be undecided."""
+def _fed(graph: Graph, told: News | Growth) -> tuple[TaskId, ...]:
+    """Return the tasks that may only have waited for the items which it returns."""
+    return graph.feeds.get(told.task_id, ()) if isinstance(told, News) else ()
+
+
+def _was_decided(graph: Graph, task: TaskSpec, standing: Standing, ended: Collection[TaskId]) -> bool:
+    """Return True where the tally of an expanded task had decided before, so that no instance can be undecided.
+
+    Not where a task is among the `ended` that returns its items: a task that was cleared after it had expanded may
+    have been decided already, and have waited for these alone.
+    """
     if not standing.is_expanded or task.task_id in graph.setups:
+        return False
+    if task.expansion is not None and not sources_of(task.expansion.length).isdisjoint(ended):
         return False
     return verdict_of(graph, task, standing.tally, {}) is not Verdict.WAIT
 

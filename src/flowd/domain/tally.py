@@ -36,6 +36,11 @@ class Tally:
         name = outcome.value
         return replace(self, **{name: getattr(self, name) + 1})
 
+    def minus(self, outcome: TaskState) -> "Tally":
+        """Return the tally without one of the upstreams that ended as `outcome`."""
+        name = outcome.value
+        return replace(self, **{name: getattr(self, name) - 1})
+
     def grown(self, by: int) -> "Tally":
         """Return the tally with `by` more upstream instances, none of which has ended."""
         return replace(self, extra=self.extra + by)

@@ -168,7 +168,7 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class RunStopped:
-    """Its run was ended from outside (time limit, or marked by a user) before it had finished."""
+    """Its run was ended (time limit, or marked by a user) before it had finished."""
 
     outcome: TaskState
     cause: ClassVar[str] = "run stopped"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -45,8 +45,9 @@ class TaskSpec:
 
     `upstream` holds the direct upstream task ids. `priority` is the effective weight (the weight rule is applied when
     the DAG is parsed). With `waits_for_downstream` it depends on its past, and on that of the tasks directly below it.
-    `on_failure_fail_dagrun` lets a teardown decide about its run as other tasks do. `presentation`
-    is what only pages show: owner, doc_md, label, colours, group.
+    `on_failure_fail_dagrun` lets a teardown decide about its run as other tasks do. `start_date` and `end_date` are
+    those that it has beside the DAG's: a run whose logical date lies outside of them is without it. `presentation` is
+    what only pages show: owner, doc_md, label, colours, group.
     """
 
     task_id: TaskId
@@ -71,6 +72,8 @@ class TaskSpec:
     expansion: Expansion | None = None
     outlets: tuple[AssetSpec | AliasSpec, ...] = ()
     inlets: tuple[AssetSpec | AliasSpec, ...] = ()
+    start_date: datetime | None = None
+    end_date: datetime | None = None
     presentation: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -104,6 +107,10 @@ def task_to_json(task: TaskSpec) -> dict[str, Any]:
         document["waits_for_downstream"] = True
     if task.on_failure_fail_dagrun:
         document["on_failure_fail_dagrun"] = True
+    if task.start_date is not None:
+        document["start_date"] = task.start_date.isoformat()
+    if task.end_date is not None:
+        document["end_date"] = task.end_date.isoformat()
     if task.expansion is not None:
         document["expansion"] = expansion_to_json(task.expansion)
     return document
@@ -135,8 +142,14 @@ def task_from_json(document: Mapping[str, Any]) -> TaskSpec:
         expansion=expansion_from_json(document["expansion"]) if "expansion" in document else None,
         outlets=_leaves(document["outlets"]),
         inlets=_leaves(document["inlets"]),
+        start_date=_moment(document.get("start_date")),
+        end_date=_moment(document.get("end_date")),
         presentation=document["presentation"],
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _leaves(documents: Sequence[Mapping[str, Any]]) -> tuple[AssetSpec | AliasSpec, ...]:

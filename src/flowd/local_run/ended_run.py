@@ -17,6 +17,7 @@ class EndedTask:
 
     task_id: str
     map_index: int
+    rendered_map_index: str | None
     state: TaskState
     try_number: int
     operator: str

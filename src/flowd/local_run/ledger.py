@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -48,7 +49,10 @@ from flowd.roles.worker.reporter import Reporter
 from flowd.roles.worker.spool import SPOOL, Spool
 from flowd.roles.worker.task_requests import TaskRequests
 from flowd.roles.worker.verdict import judge
+from flowd.secret_backends.configured import configured_lookup
+from flowd.secret_backends.lookup import SecretLookup
 from flowd.security.vault import Vault
+from flowd.settings.model import SecretsSettings
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +68,7 @@ _POLL = timedelta(seconds=1)
 class LocalLedger:
     """The run of one DAG: what comes next, and what a task asks and reports. All of it in one event loop."""
 
-    def __init__(self, metastore: Metastore, spec: DagSpec, spool: Spool) -> None:
+    def __init__(self, metastore: Metastore, spec: DagSpec, spool: Spool, secrets: SecretLookup) -> None:
         graphs, bell = Graphs(), Bell()
         self._metastore = metastore
         self._spec = spec
@@ -74,14 +78,24 @@ class LocalLedger:
         )
         self._backends = Backends(metastore=metastore, graphs=graphs, queue=queue, clock=SystemClock())
         self._advancer = RunAdvancer(
-            metastore, graphs, _POLL, scheduled=bell, ended=Bell(), callbacks_due=Bell(), asset_news=Bell()
+            metastore,
+            graphs,
+            _POLL,
+            scheduled=bell,
+            ended=Bell(),
+            backfill_news=Bell(),
+            callbacks_due=Bell(),
+            asset_news=Bell(),
         )
         self._dispatcher = Dispatcher(metastore, graphs, queue, _POLL, scheduled=bell, confirmed=lambda _: None)
         self._wait_ender = WaitEnder(metastore, _POLL, scheduled=bell, news=self._advancer.ring)
         self._reporter = Reporter(metastore, queue, spool)
         vault = Vault([Fernet.generate_key().decode()])
         self.library = Library(
-            metastore=metastore, variables=Variables(metastore, vault), connections=Connections(metastore, vault)
+            metastore=metastore,
+            variables=Variables(metastore, vault),
+            connections=Connections(metastore, vault),
+            secrets=secrets,
         )
         self._run: DagRun | None = None
 
@@ -145,6 +159,7 @@ class LocalLedger:
                 returned=verdict.returned,
                 asset_news=verdict.asset_news,
                 deferral=verdict.deferral,
+                rendered_map_index=verdict.rendered_map_index,
             ),
         )
 
@@ -208,11 +223,13 @@ class LocalLedger:
 
 
 @asynccontextmanager
-async def local_ledger(folder: Path, spec: DagSpec) -> AsyncIterator[LocalLedger]:
-    """A ledger for a run of the DAG, in files of `folder`."""
+async def local_ledger(folder: Path, spec: DagSpec, settings: SecretsSettings) -> AsyncIterator[LocalLedger]:
+    """A ledger for a run of the DAG, in files of `folder`, beside the secret backends of the settings."""
     metastore = Metastore(f"sqlite:///{folder / 'flowd.db'}")
     try:
         await upgrade(metastore)
-        yield LocalLedger(metastore, spec, Spool(folder / SPOOL))
+        secrets = configured_lookup(settings, os.environ, SystemClock())
+        async with secrets.open():
+            yield LocalLedger(metastore, spec, Spool(folder / SPOOL), secrets)
     finally:
         await metastore.close()

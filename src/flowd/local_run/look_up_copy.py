@@ -14,6 +14,7 @@ from flowd.db.metastore_url import normalise
 from flowd.db.revisions import SchemaState, current
 from flowd.db.secrets_store import Connections, Variables
 from flowd.domain.errors import FlowdError, InvalidInput
+from flowd.local_run.environment import environment
 from flowd.roles.look_ups import Library
 from flowd.security.vault import Vault
 from flowd.settings.load import Keys, load_settings
@@ -58,16 +59,8 @@ def look_ups_of_files(connections: str | None, variables: str | None) -> Iterato
         **{f"AIRFLOW_CONN_{name.upper()}": _text(value) for name, value in _entries(connections).items()},
         **{f"AIRFLOW_VAR_{name.upper()}": _text(value) for name, value in _entries(variables).items()},
     }
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
-    try:
+    with environment(given):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _entries(path: str | None) -> Mapping[str, Any]:

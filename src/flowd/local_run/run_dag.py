@@ -23,6 +23,7 @@ from flowd.domain.states import RunState
 from flowd.domain.task_spec import TaskRole
 from flowd.domain.trigger_rules import TriggerRule
 from flowd.local_run.ended_run import EndedRun, EndedTask
+from flowd.local_run.environment import environment
 from flowd.local_run.in_process import run_in_process
 from flowd.local_run.ledger import LocalLedger, local_ledger
 from flowd.local_run.local_trigger import fire
@@ -38,6 +39,7 @@ from flowd.sdk.moments import moment
 from flowd.sdk.serialize import serialize
 from flowd.sdk.timetable import Timetable
 from flowd.settings.load import Keys, load_settings
+from flowd.settings.model import Settings
 
 log = logging.getLogger(__name__)
 
@@ -89,8 +91,12 @@ def _run(
 ) -> EndedRun:
     settings = load_settings(os.environ, keys=Keys.OPTIONAL)
     _log()
-    with tempfile.TemporaryDirectory(prefix="flowd-test-") as folder, LoopThread() as loop:
-        with _open(loop, Path(folder), spec) as ledger:
+    with (
+        environment({**settings.xcom.variables, **settings.secrets.variables}),
+        tempfile.TemporaryDirectory(prefix="flowd-test-") as folder,
+        LoopThread() as loop,
+    ):
+        with _open(loop, Path(folder), spec, settings) as ledger:
             if has_metastore(settings):
                 loop.call(copy_look_ups(settings, ledger.library))
             date = logical_date or datetime.now(UTC)
@@ -111,9 +117,9 @@ def _log() -> None:
 
 
 @contextmanager
-def _open(loop: LoopThread, folder: Path, spec: DagSpec) -> Iterator[LocalLedger]:
+def _open(loop: LoopThread, folder: Path, spec: DagSpec, settings: Settings) -> Iterator[LocalLedger]:
     stack = AsyncExitStack()
-    ledger = loop.call(stack.enter_async_context(local_ledger(folder, spec)))
+    ledger = loop.call(stack.enter_async_context(local_ledger(folder, spec, settings.secrets)))
     try:
         yield ledger
     finally:
@@ -184,6 +190,7 @@ def _task(one: InstanceView, xcoms: Mapping[tuple[str, int, str], Any]) -> Ended
     return EndedTask(
         task_id=one.task_id,
         map_index=one.map_index,
+        rendered_map_index=one.rendered_map_index,
         state=one.state,
         try_number=one.try_number,
         operator=one.operator,

@@ -8,9 +8,12 @@ import structlog
 import uvicorn
 
 from flowd.actions.backends import Backends
+from flowd.actions.bundle_reader import BundleReader
 from flowd.api.app import create_app
 from flowd.domain.errors import InvalidSettings
+from flowd.logs.reader import LogReader
 from flowd.node.readiness import Readiness
+from flowd.queue.structured import alongside
 from flowd.roles.loop import Bell
 from flowd.settings.model import Settings
 
@@ -27,12 +30,19 @@ class ApiServer:
     """Serves the REST API and the dashboard, on `listener` where it is given one."""
 
     def __init__(
-        self, settings: Settings, backends: Backends, readiness: Readiness, listener: socket.socket | None
+        self,
+        settings: Settings,
+        backends: Backends,
+        readiness: Readiness,
+        bundles: BundleReader,
+        listener: socket.socket | None,
+        logs: LogReader,
     ) -> None:
         self._settings = settings
         self._listener = listener
+        self._app = create_app(backends, settings, bundles=bundles, readiness=readiness, logs=logs)
         config = uvicorn.Config(
-            create_app(backends, settings, readiness=readiness),
+            self._app,
             host=settings.api.host,
             port=settings.api.port,
             loop="none",
@@ -53,7 +63,8 @@ class ApiServer:
     async def run(self) -> None:
         """Serve until stopped; raise InvalidSettings where the address cannot be listened on."""
         try:
-            await self._server.serve(sockets=[self._listener] if self._listener is not None else None)
+            async with alongside(self._app.state.change_feed.run()):
+                await self._server.serve(sockets=[self._listener] if self._listener is not None else None)
         except SystemExit as error:
             # uvicorn logs why it could not bind, and exits.
             address = f"{self._settings.api.host}:{self._settings.api.port}"
@@ -62,7 +73,8 @@ class ApiServer:
             ) from error
 
     def stop(self) -> None:
-        """Accept no more connections; `run` returns when those under way have been served."""
+        """Accept no more connections; `run` returns when those under way have been served. Open pages are let go."""
+        self._app.state.change_feed.close()
         self._server.should_exit = True
         self._server.bell.ring()
 

@@ -10,6 +10,7 @@ import structlog
 
 from flowd.domain.errors import InvalidSettings
 from flowd.node.signals import on_signals
+from flowd.node.supervisor import Supervisor
 from flowd.settings.model import Settings
 
 log = structlog.get_logger(__name__)
@@ -22,9 +23,12 @@ RESTART_SECONDS = 1.0
 
 
 class ApiWorkers:
-    """Starts the processes, starts again one that dies, and ends them all when told to stop."""
+    """Starts the processes, starts again one that dies, and ends them all when told to stop.
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    Each of them tells the supervisor itself when it is ready; this process gives the signs of life.
+    """
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], supervisor: Supervisor) -> None:
         if tuple(settings.node.roles) != ("api",):
             raise InvalidSettings(
                 f"api.workers is {settings.api.workers}, but this node runs {','.join(settings.node.roles)}: several"
@@ -32,13 +36,14 @@ class ApiWorkers:
             )
         self._settings = settings
         self._environ = environ
+        self._supervisor = supervisor
         self._told_to_stop = asyncio.Event()
         self._processes: set[asyncio.subprocess.Process] = set()
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise InvalidSettings where the address cannot be listened on."""
         with self._listening() as listener, on_signals(self._stop):
-            async with asyncio.TaskGroup() as group:
+            async with self._supervisor.watched(), asyncio.TaskGroup() as group:
                 for number in range(self._settings.api.workers):
                     group.create_task(self._keep_one(number, listener))
 
@@ -72,6 +77,7 @@ class ApiWorkers:
 
     def _stop(self) -> None:
         self._told_to_stop.set()
+        self._supervisor.stopping()
         for process in self._processes:
             process.terminate()
 

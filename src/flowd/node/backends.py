@@ -50,21 +50,30 @@ async def open_backends(settings: Settings, worker_name: str) -> AsyncIterator[O
     heartbeats = metastore if metastore.is_embedded else Metastore(url, pool_size=1)
     try:
         await patiently("Node", lambda: _prepare_schema(metastore, settings))
-        graphs = Graphs()
-        keys = SigningKeys.from_secrets(settings.security.secret_keys)
-        claimer = Claimer(metastore, graphs, worker=worker_name, lease=settings.worker.lease)
-        async with _wakeups(metastore, settings) as wakeups:
-            queue = _queue(settings, keys, claimer, wakeups)
-            async with queue.open():
-                yield Opened(
-                    backends=Backends(metastore=metastore, graphs=graphs, queue=queue, clock=SystemClock()),
-                    keys=keys,
-                    claimer=claimer,
-                    heartbeats=heartbeats,
-                )
+        async with open_around(metastore, settings, worker_name, heartbeats=heartbeats) as opened:
+            yield opened
     finally:
         for each in {metastore, heartbeats}:
             await each.close()
+
+
+@asynccontextmanager
+async def open_around(
+    metastore: Metastore, settings: Settings, worker_name: str, *, heartbeats: Metastore
+) -> AsyncIterator[Opened]:
+    """Open the queue that the settings name beside a metastore that is ready, and close the queue at the end."""
+    graphs = Graphs()
+    keys = SigningKeys.from_secrets(settings.security.secret_keys)
+    claimer = Claimer(metastore, graphs, worker=worker_name, lease=settings.worker.lease)
+    async with _wakeups(metastore, settings) as wakeups:
+        queue = _queue(settings, keys, claimer, wakeups)
+        async with queue.open():
+            yield Opened(
+                backends=Backends(metastore=metastore, graphs=graphs, queue=queue, clock=SystemClock()),
+                keys=keys,
+                claimer=claimer,
+                heartbeats=heartbeats,
+            )
 
 
 async def _prepare_schema(metastore: Metastore, settings: Settings) -> None:

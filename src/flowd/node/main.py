@@ -9,6 +9,7 @@ import uvloop
 from flowd.domain.errors import FlowdError, InvalidSettings, Unavailable
 from flowd.node.api_workers import ApiWorkers
 from flowd.node.node import Node
+from flowd.node.supervisor import Supervisor
 from flowd.settings.model import Settings
 
 log = structlog.get_logger(__name__)
@@ -32,9 +33,11 @@ def main(settings: Settings) -> int:
     errors: list[BaseException] = []
     try:
         if settings.api.workers > 1:
-            uvloop.run(ApiWorkers(settings, os.environ).run())
+            uvloop.run(ApiWorkers(settings, os.environ, Supervisor.of(os.environ, is_last=False)).run())
         else:
-            uvloop.run(Node(settings, os.environ).run())
+            # Tasks inherit the environment, and are not to speak for the node.
+            supervisor = Supervisor.of(os.environ, is_last=True)
+            uvloop.run(Node(settings, os.environ, supervisor).run())
     except* FlowdError as group:
         errors = _leaves(group)
     for error in errors:

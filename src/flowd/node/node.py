@@ -6,25 +6,36 @@ import socket
 import uuid
 from collections.abc import Mapping
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import structlog
 
 from flowd.db.nodes import Node as NodeRecord
+from flowd.db.nodes import Wish
 from flowd.domain.errors import Unavailable
+from flowd.logs.reader import LogReader
 from flowd.node.api_server import ApiServer
 from flowd.node.api_workers import inherited_socket
 from flowd.node.backends import Opened, open_backends
+from flowd.node.dag_code import library_of, make_bundle_parser
 from flowd.node.first_user import announce, prepare_first_user
+from flowd.node.log_store import open_log_store
 from flowd.node.readiness import Readiness
 from flowd.node.roles import make_scheduler, make_worker
 from flowd.node.scheduler_lock import scheduler_lock
 from flowd.node.signals import on_signals
+from flowd.node.supervisor import Supervisor
 from flowd.roles.backoff import patiently
 from flowd.roles.presence import Presence
 from flowd.roles.scheduler.scheduler import Scheduler
 from flowd.roles.worker.worker import Worker
 from flowd.roles.worker.worker_home import WorkerHome, homes_of, worker_home
+from flowd.secret_backends.configured import configured_lookup
+from flowd.secret_backends.lookup import SecretLookup
 from flowd.settings.model import Settings
+
+if TYPE_CHECKING:
+    from flowd.logs.s3_store import S3LogStore
 
 log = structlog.get_logger(__name__)
 
@@ -35,9 +46,10 @@ HURRIED_SECONDS = 5.0
 class Node:
     """Runs the roles that the settings enable until SIGTERM or SIGINT: the first drains, the second stops now."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str], supervisor: Supervisor) -> None:
         self._settings = settings
         self._environ = environ
+        self._supervisor = supervisor
         self._id = uuid.uuid4().hex
         self._told_to_stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -51,7 +63,7 @@ class Node:
         with on_signals(self._on_signal):
             try:
                 # It never passes by itself: a signal during the start-up, which may wait for a backend, makes it pass.
-                async with asyncio.timeout(None) as starting:
+                async with self._supervisor.watched(), asyncio.timeout(None) as starting:
                     self._starting = starting
                     await self._start()
             except TimeoutError:
@@ -68,19 +80,32 @@ class Node:
                     metastore = opened.backends.metastore
                     await patiently("Node", lambda: prepare_first_user(self._settings, metastore))
                     self._starting = None
-                    await self._run_roles(opened, home)
+                    secrets = configured_lookup(self._settings.secrets, self._environ, opened.backends.clock)
+                    async with secrets.open(), open_log_store(self._settings.logs) as log_store:
+                        await self._run_roles(opened, secrets, home, log_store)
 
-    async def _run_roles(self, opened: Opened, home: WorkerHome) -> None:
+    async def _run_roles(
+        self, opened: Opened, secrets: SecretLookup, home: WorkerHome, log_store: "S3LogStore | None"
+    ) -> None:
         settings, roles = self._settings, self._settings.node.roles
         readiness = Readiness(self._parts)
         if "scheduler" in roles:
-            self._scheduler = make_scheduler(settings, opened.backends, home, self._environ)
+            self._scheduler = make_scheduler(settings, opened.backends, secrets, home, self._environ)
         if "worker" in roles:
-            self._worker = make_worker(settings, opened, home, self._environ)
+            self._worker = make_worker(settings, opened, secrets, home, self._environ, log_store)
         if "api" in roles:
-            self._api = ApiServer(settings, opened.backends, readiness, inherited_socket(self._environ))
-        presence = Presence(opened.backends.metastore, self._record, self._resize)
+            bundles = make_bundle_parser(settings, library_of(settings, opened.backends, secrets), self._environ)
+            self._api = ApiServer(
+                settings,
+                opened.backends,
+                readiness,
+                bundles,
+                inherited_socket(self._environ),
+                LogReader(source=log_store),
+            )
+        presence = Presence(opened.backends.metastore, self._record, self._heed)
         self._started_at = opened.backends.clock.now()
+        self._name = home.name
         async with asyncio.TaskGroup() as group:
             serving: asyncio.Task[None] | None = None
             services = [group.create_task(presence.loop.run(), name="Presence")]
@@ -92,6 +117,7 @@ class Node:
             services.append(
                 group.create_task(announce(settings, opened.backends.metastore, readiness), name="Announce")
             )
+            services.append(group.create_task(self._tell_ready(readiness), name="Supervisor"))
             await self._told_to_stop.wait()
             readiness.drain()
             if self._worker is not None and work is not None:
@@ -119,6 +145,10 @@ class Node:
         await asyncio.wait({work}, timeout=HURRIED_SECONDS)
         work.cancel()
 
+    async def _tell_ready(self, readiness: Readiness) -> None:
+        await readiness.wait()
+        self._supervisor.ready()
+
     def _parts(self) -> dict[str, bool]:
         """Return which parts of this node are ready."""
         parts: dict[str, bool] = {}
@@ -134,19 +164,26 @@ class Node:
         worker = self._worker
         return NodeRecord(
             id=self._id,
+            name=self._name,
             host=socket.gethostname(),
             pid=os.getpid(),
             roles=tuple(self._settings.node.roles),
             queues=tuple(self._settings.worker.queues) if worker is not None else (),
             concurrency=worker.slots.size if worker is not None else 0,
             running=worker.slots.taken if worker is not None else 0,
+            is_taking_work=worker.is_taking_work if worker is not None else True,
             started_at=self._started_at,
         )
 
-    def _resize(self, concurrency: int) -> None:
-        if self._worker is not None:
-            log.info("concurrency changed", before=self._worker.slots.size, now=concurrency)
-            self._worker.slots.resize(concurrency)
+    def _heed(self, wish: Wish) -> None:
+        worker = self._worker
+        if worker is None:
+            return
+        concurrency = self._settings.worker.concurrency if wish.concurrency is None else wish.concurrency
+        if concurrency != worker.slots.size:
+            log.info("concurrency changed", before=worker.slots.size, now=concurrency)
+            worker.slots.resize(concurrency)
+        worker.rest(wish.is_to_drain)
 
     def _on_signal(self) -> None:
         if self._told_to_stop.is_set():
@@ -154,6 +191,7 @@ class Node:
             self._hurry.set()
             return
         self._told_to_stop.set()
+        self._supervisor.stopping()
         if self._starting is not None:
             log.info("told to stop before it had started", pid=os.getpid())
             self._starting.reschedule(asyncio.get_running_loop().time())

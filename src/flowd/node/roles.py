@@ -5,35 +5,40 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flowd.actions.backends import Backends
-from flowd.db.secrets_store import Connections, Variables
 from flowd.domain.errors import InvalidSettings
-from flowd.domain.ids import DagId, RunId
-from flowd.domain.mappable import LENGTH_VARIABLE
+from flowd.logs.chunks import ChunkStore
 from flowd.node.backends import Opened
+from flowd.node.dag_code import library_of, make_dag_parser, told
 from flowd.roles.bundle_cache import BundleCache
-from flowd.roles.look_ups import Library, LookUps
+from flowd.roles.look_ups import Library
 from flowd.roles.loop import Bell
 from flowd.roles.scheduler.author_code import AuthorCode
 from flowd.roles.scheduler.dag_folder import DagFolder
-from flowd.roles.scheduler.dag_parse_result import ParseBounds
-from flowd.roles.scheduler.dag_parser import DagParser
 from flowd.roles.scheduler.dag_sync import DagSync
 from flowd.roles.scheduler.scheduler import Scheduler, SchedulerPlan
 from flowd.roles.worker.attempt import Workbench
+from flowd.roles.worker.log_shipper import LogShipper
 from flowd.roles.worker.reporter import Reporter
 from flowd.roles.worker.spool import SPOOL, Spool
 from flowd.roles.worker.task_environment import scrubbed
 from flowd.roles.worker.worker import Worker, WorkerPlan
 from flowd.roles.worker.worker_home import WorkerHome
-from flowd.security.vault import Vault
+from flowd.secret_backends.lookup import SecretLookup
 from flowd.settings.model import Settings
 
 
-def make_worker(settings: Settings, opened: Opened, home: WorkerHome, environ: Mapping[str, str]) -> Worker:
+def make_worker(
+    settings: Settings,
+    opened: Opened,
+    secrets: SecretLookup,
+    home: WorkerHome,
+    environ: Mapping[str, str],
+    log_store: ChunkStore | None,
+) -> Worker:
     """Return the worker role; its spool and its cache of bundles lie in its own folder."""
     backends, chosen = opened.backends, settings.worker
     _make_log_folder(settings.logs.folder)
-    clean = {**scrubbed(environ), LENGTH_VARIABLE: str(chosen.max_map_length)}
+    clean = {**scrubbed(environ), **told(settings)}
     return Worker(
         WorkerPlan(
             queues=chosen.queues,
@@ -50,7 +55,7 @@ def make_worker(settings: Settings, opened: Opened, home: WorkerHome, environ: M
         opened.claimer,
         opened.heartbeats,
         Workbench(
-            library=_library(settings, backends),
+            library=library_of(settings, backends, secrets),
             backends=backends,
             bundles=BundleCache(backends.metastore, home.folder / "bundles"),
             reporter=Reporter(backends.metastore, backends.queue, Spool(home.folder / SPOOL)),
@@ -60,12 +65,15 @@ def make_worker(settings: Settings, opened: Opened, home: WorkerHome, environ: M
             log_limit_bytes=settings.logs.limit,
             kill_grace=chosen.kill_grace,
             is_strictly_fenced=chosen.strict_fencing,
+            shipper=LogShipper(log_store, home.folder) if log_store is not None else None,
         ),
         home,
     )
 
 
-def make_scheduler(settings: Settings, backends: Backends, home: WorkerHome, environ: Mapping[str, str]) -> Scheduler:
+def make_scheduler(
+    settings: Settings, backends: Backends, secrets: SecretLookup, home: WorkerHome, environ: Mapping[str, str]
+) -> Scheduler:
     """Return the scheduler role."""
     plan = SchedulerPlan(
         poll_interval=settings.scheduler.poll_interval,
@@ -74,14 +82,16 @@ def make_scheduler(settings: Settings, backends: Backends, home: WorkerHome, env
         heartbeat=settings.worker.heartbeat,
         catchup_limit=settings.scheduler.catchup_limit,
         retention=settings.scheduler.retention,
+        max_map_length=settings.worker.max_map_length,
     )
+    library = library_of(settings, backends, secrets)
     code = AuthorCode(
-        library=_library(settings, backends),
+        library=library,
         bundles=BundleCache(backends.metastore, home.folder / "callback-bundles"),
-        environ=scrubbed(environ),
+        environ={**scrubbed(environ), **told(settings)},
         logs=settings.logs.folder,
     )
-    return Scheduler(plan, backends, lambda changed: _dag_sync(settings, backends, environ, changed), code)
+    return Scheduler(plan, backends, lambda changed: _dag_sync(settings, backends, library, environ, changed), code)
 
 
 def _make_log_folder(folder: Path) -> None:
@@ -98,27 +108,14 @@ def _make_log_folder(folder: Path) -> None:
         ) from error
 
 
-def _library(settings: Settings, backends: Backends) -> Library:
-    vault = Vault(settings.security.fernet_keys)
-    return Library(
-        metastore=backends.metastore,
-        variables=Variables(backends.metastore, vault),
-        connections=Connections(backends.metastore, vault),
-    )
-
-
-def _dag_sync(settings: Settings, backends: Backends, environ: Mapping[str, str], changed: Bell) -> DagSync:
+def _dag_sync(
+    settings: Settings, backends: Backends, library: Library, environ: Mapping[str, str], changed: Bell
+) -> DagSync:
     chosen = settings.dags
     return DagSync(
         backends.metastore,
         DagFolder(str(chosen.folder), most_bytes=chosen.max_bundle_size),
-        DagParser(
-            bounds=ParseBounds(timeout=chosen.parse_timeout, memory_bytes=chosen.parse_memory),
-            log_folder=str(settings.home / "logs" / "parse"),
-            env=environ,
-            # A file that reads a Variable or a Connection at its top level is common: it is given them.
-            on_request=LookUps(_library(settings, backends), DagId(""), RunId("")).answer,
-        ),
+        make_dag_parser(settings, library, environ, settings.home / "logs" / "parse"),
         chosen.scan_interval,
         paused_at_creation=chosen.paused_at_creation,
         changed=changed,

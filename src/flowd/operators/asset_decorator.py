@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from flowd.domain.errors import InvalidDag
-from flowd.operators.decorators import TaskFunction
 from flowd.operators.python import PythonOperator
+from flowd.operators.task_function import TaskFunction
 from flowd.sdk.assets import Asset, AssetAll, BaseAsset
 from flowd.sdk.context import Context
 from flowd.sdk.dag import DAG

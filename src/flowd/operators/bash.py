@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from flowd.domain.work import BashWork, Work
+from flowd.sdk import listeners
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.exceptions import AirflowException, AirflowSkipException
 
@@ -107,7 +108,8 @@ class BashOperator(BaseOperator):
 
     def _needs_process(self) -> bool:
         """Return True where a process of Python's must see the end of the command, or begin it as another user."""
-        return self.sends_mail or self.retry_policy is not None or self.run_as_user is not None
+        after = (self.retry_policy, self.run_as_user, self.map_index_template)
+        return self.sends_mail or listeners.are_there() or any(one is not None for one in after)
 
     def _run(self, folder: str, environment: dict[str, str]) -> tuple[int, str]:
         bash = shutil.which("bash") or "bash"

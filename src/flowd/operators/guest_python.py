@@ -20,14 +20,16 @@ from flowd.operators.branch import follow
 from flowd.operators.call_arguments import arguments_for, signature_of
 from flowd.operators.function_source import check_function, source_of
 from flowd.operators.python import PythonOperator
+from flowd.operators.returned_value import log_returned
 from flowd.sdk.context import CONTEXT_KEYS, Context
 from flowd.sdk.exceptions import AirflowException, AirflowSkipException, DagWarning
 from flowd.sdk.xcom_json import from_json, to_json
 
 _STAYS = frozenset(
     (
-        "conn", "dag", "dag_run", "exception", "inlet_events", "inlets", "macros", "outlet_events", "outlets", "task",
-        "task_instance", "ti", "triggering_asset_events", "triggering_dataset_events", "var",
+        "asset_state_store", "conn", "dag", "dag_run", "exception", "inlet_events", "inlets", "macros", "outlet_events",
+        "outlets", "task", "task_instance", "task_state_store", "ti", "triggering_asset_events",
+        "triggering_dataset_events", "var",
     )
 )  # fmt: skip
 PASSED_KEYS = CONTEXT_KEYS - _STAYS
@@ -95,7 +97,7 @@ class GuestPythonOperator(PythonOperator):
             raise AirflowException(f"task {self.task_id!r} failed in {python}: {reason}")
         returned = from_json(told["value"])
         if self.show_return_value_in_logs:
-            self.log.info("Done. Returned value was: %s", returned)
+            log_returned(self.log, returned)
         return returned
 
     def on_kill(self) -> None:

@@ -1,10 +1,12 @@
 """Human in the loop: tasks that ask a person, and go on with the answer."""
 
 import json
+import os
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from flowd.domain.errors import InvalidDag
 from flowd.operators.branch import follow
@@ -30,7 +32,8 @@ class HITLOperator(BaseOperator):
     It is answered on the task's page, or over the REST API. With `multiple`, several options may be chosen. After
     `response_timeout` the `defaults` are taken; without any the task fails. `assigned_users` (id and name) alone may
     answer, where they are given. `notifiers` are called when the question is asked. The XCom is the answer:
-    chosen_options, params_input, responded_at and responded_by_user.
+    chosen_options, params_input, responded_at and responded_by_user. `hitl_summary` says what is asked, and later what
+    became of it, for listeners, callbacks and notifiers; `hitl_summary_extra` is where a subclass adds to it.
     """
 
     template_fields: Collection[str] = ("subject", "body")
@@ -69,7 +72,22 @@ class HITLOperator(BaseOperator):
         self.notifiers = list(notifiers) if isinstance(notifiers, (list, tuple)) else [notifiers] if notifiers else []
         users = [assigned_users] if isinstance(assigned_users, Mapping) else assigned_users or []
         self.assigned_users = [dict(user) for user in users]
+        self.hitl_summary_extra: dict[str, Any] = {}
         self._check(where)
+
+    @property
+    def hitl_summary(self) -> dict[str, Any]:
+        """What is asked, as it is rendered by now, and what is known of the answer; a new dict each time."""
+        return {
+            "subject": self.subject,
+            "body": self.body,
+            "options": self.options,
+            "defaults": self.defaults,
+            "multiple": self.multiple,
+            "assigned_users": self.assigned_users or None,
+            "serialized_params": self._fields() or None,
+            **self.hitl_summary_extra,
+        }
 
     def execute(self, context: Context) -> Any:
         """Ask, and defer."""
@@ -80,19 +98,21 @@ class HITLOperator(BaseOperator):
             options=self.options,
             defaults=self.defaults,
             multiple=self.multiple,
-            params={name: plain_json(param.dump()) for name, param in self.params.params().items()},
+            params=self._fields(),
             assigned_users=self.assigned_users,
         )
         self.log.info("waiting for an answer to: %s", self.subject)
+        until = None if self.response_timeout is None else datetime.now(UTC) + self.response_timeout
+        self.hitl_summary_extra["timeout_datetime"] = None if until is None else until.isoformat()
         for notifier in self.notifiers:
             notifier(context)
-        until = None if self.response_timeout is None else datetime.now(UTC) + self.response_timeout
         self.defer(trigger=HITLTrigger(defaults=self.defaults, timeout_datetime=until), method_name="execute_complete")
 
     def execute_complete(self, context: Context, event: Any) -> Any:
         """Return the answer; raise HITLTimeoutError where there was none in time."""
         answer = json.loads(event) if isinstance(event, str) else dict(event)
         if "error" in answer:
+            self.hitl_summary_extra["error_type"] = answer.get("error_type")
             kind = HITLTimeoutError if answer.get("error_type") == "timeout" else HITLTriggerEventError
             raise kind(f"{self.subject}: {answer['error']}")
         if answer.get("params_input") is None:
@@ -102,12 +122,61 @@ class HITLOperator(BaseOperator):
         if unknown := sorted(set(answer["chosen_options"]) - set(self.options)):
             raise AirflowException(f"{', '.join(unknown)} was answered; wanted of: {', '.join(self.options)}")
         at = answer["responded_at"]
-        return {
+        responded_at = datetime.fromisoformat(at) if isinstance(at, str) else at
+        given = {
             "chosen_options": list(answer["chosen_options"]),
             "params_input": dict(answer["params_input"]),
-            "responded_at": datetime.fromisoformat(at) if isinstance(at, str) else at,
+            "responded_at": responded_at,
             "responded_by_user": answer.get("responded_by_user"),
         }
+        self.hitl_summary_extra |= {**given, "responded_at": responded_at.isoformat()}
+        return given
+
+    def generate_link_to_ui(
+        self,
+        *,
+        task_instance: Any,
+        base_url: str | None = None,
+        options: str | Sequence[str] | None = None,
+        params_input: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Return the address of the page where a person answers, with the form filled in as these say.
+
+        The server's address is `base_url` or FLOWD_API_URL. Raises ValueError where there is neither, and for an option
+        or parameter that the question has not.
+        """
+        chosen = [options] if isinstance(options, str) else list(options or ())
+        filled = dict(params_input or {})
+        if unknown := sorted({*chosen} - {*self.options}):
+            raise ValueError(f"{', '.join(unknown)}: no such option; there are {', '.join(self.options)}")
+        if unknown := sorted({*filled} - {*self.params}):
+            raise ValueError(f"{', '.join(unknown)}: no such param; there are {', '.join(self.params) or 'none'}")
+        base = (base_url or os.environ.get("FLOWD_API_URL", "")).rstrip("/")
+        if not base:
+            raise ValueError("where the server is, is not known: give base_url, or set FLOWD_API_URL on the workers")
+        # By the names of the form's fields; what is no text is JSON there.
+        fields = {f"param:{name}": one if isinstance(one, str) else json.dumps(one) for name, one in filled.items()}
+        query = urlencode({"option": chosen, **fields}, doseq=True)
+        return f"{base}{task_instance.page_path}" + (f"?{query}" if query else "")
+
+    @staticmethod
+    def generate_link_to_ui_from_context(
+        *,
+        context: Context,
+        base_url: str | None = None,
+        options: str | Sequence[str] | None = None,
+        params_input: Mapping[str, Any] | None = None,
+    ) -> str:
+        """As `generate_link_to_ui`, for the question that is the context's task."""
+        task = context["task"]
+        if not isinstance(task, HITLOperator):
+            raise ValueError(f"task {task.task_id!r} asks nobody; the link is that of a HITLOperator's page")
+        return task.generate_link_to_ui(
+            task_instance=context["ti"], base_url=base_url, options=options, params_input=params_input
+        )
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: plain_json(param.dump()) for name, param in self.params.params().items()}
 
     def _check(self, where: str) -> None:
         if not self.options:
@@ -138,11 +207,17 @@ class ApprovalOperator(HITLOperator):
         super().__init__(options=[self.APPROVE, self.REJECT], multiple=False, **kwargs)
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
         self.fail_on_reject = fail_on_reject
+        self.hitl_summary_extra |= {
+            "ignore_downstream_trigger_rules": ignore_downstream_trigger_rules,
+            "fail_on_reject": fail_on_reject,
+        }
 
     def execute_complete(self, context: Context, event: Any) -> Any:
         """Return the answer, and skip what is behind a rejection."""
         answer = super().execute_complete(context, event)
-        if answer["chosen_options"] == [self.APPROVE]:
+        is_approved = answer["chosen_options"] == [self.APPROVE]
+        self.hitl_summary_extra["approved"] = is_approved
+        if is_approved:
             return answer
         if self.fail_on_reject:
             raise HITLRejectException(f"{self.subject}: rejected")
@@ -157,6 +232,7 @@ class HITLBranchOperator(HITLOperator):
     def __init__(self, *, options_mapping: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.options_mapping = dict(options_mapping or {})
+        self.hitl_summary_extra["options_mapping"] = self.options_mapping
         where = f"task {self.task_id!r}: options_mapping"
         if unknown := sorted(self.options_mapping.keys() - set(self.options)):
             raise InvalidDag(f"{where} has {', '.join(unknown)}, which is no option: {', '.join(self.options)}")
@@ -166,7 +242,9 @@ class HITLBranchOperator(HITLOperator):
     def execute_complete(self, context: Context, event: Any) -> Any:
         """Follow what was chosen, and skip the other branches."""
         answer = super().execute_complete(context, event)
-        return follow(self, [self.options_mapping.get(one, one) for one in answer["chosen_options"]], context)
+        branches = [self.options_mapping.get(one, one) for one in answer["chosen_options"]]
+        self.hitl_summary_extra["branches_to_execute"] = branches
+        return follow(self, branches, context)
 
 
 class HITLEntryOperator(HITLOperator):

@@ -6,6 +6,7 @@ from typing import Any
 
 from flowd.domain.errors import InvalidDag
 from flowd.operators.call_arguments import arguments_for
+from flowd.operators.returned_value import log_returned
 from flowd.sdk.assets import Metadata
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.context import Context
@@ -54,7 +55,7 @@ class PythonOperator(BaseOperator):
         if inspect.isgenerator(returned):
             returned = self._exhausted(returned, context)
         if self.show_return_value_in_logs:
-            self.log.info("Done. Returned value was: %s", returned)
+            log_returned(self.log, returned)
         return returned
 
     def _exhausted(self, generator: Generator[Any, Any, Any], context: Context) -> Any:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from flowd.domain.errors import InvalidDag
-from flowd.operators.decorators import TaskFunction, task
+from flowd.operators.decorators import task
+from flowd.operators.task_function import TaskFunction
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.task_group_decorator import TaskGroupFunction
 

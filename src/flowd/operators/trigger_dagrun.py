@@ -3,7 +3,9 @@
 import itertools
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +22,7 @@ from flowd.sdk.exceptions import (
     DagIsPaused,
     DagNotFound,
     DagRunAlreadyExists,
+    DagWarning,
 )
 from flowd.sdk.external_states import get_dagrun_state
 from flowd.sdk.not_set import NOTSET, ArgNotSet
@@ -27,6 +30,14 @@ from flowd.sdk.supervisor import ask
 
 _numbers = itertools.count(1)
 """The wishes of this process: the next try begins to count anew, and what it wishes again is there already."""
+
+
+@dataclass(slots=True)
+class DagRunOrder:
+    """What a `python_callable` orders: a run with this id (None: any), and `payload` as its conf."""
+
+    run_id: str | None = None
+    payload: Mapping[str, Any] | None = None
 
 
 class TriggerDagRunOperator(BaseOperator):
@@ -38,6 +49,9 @@ class TriggerDagRunOperator(BaseOperator):
     until the run is in one of `allowed_states`, or fails where it is in one of `failed_states`; with `deferrable` it is
     deferred meanwhile. A try that takes the
     place of one which broke off finds the run that was made then.
+
+    As in Airflow 1.10, `python_callable(context, order)` may set the order's `payload`, which is the run's conf, and
+    return the order; where it returns nothing there is no run.
     """
 
     template_fields: Sequence[str] = (
@@ -63,6 +77,7 @@ class TriggerDagRunOperator(BaseOperator):
         skip_when_already_exists: bool = False,
         fail_when_dag_is_paused: bool = False,
         deferrable: bool = False,
+        python_callable: Callable[[Context, "DagRunOrder"], "DagRunOrder | None"] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -79,9 +94,22 @@ class TriggerDagRunOperator(BaseOperator):
         self.skip_when_already_exists = skip_when_already_exists
         self.fail_when_dag_is_paused = fail_when_dag_is_paused
         self.deferrable = deferrable
+        self.python_callable = python_callable
+        if python_callable is not None:
+            warnings.warn(
+                f"{where}: python_callable is of Airflow 1.10; use conf, and a ShortCircuitOperator before the task",
+                DagWarning,
+                stacklevel=2,
+            )
 
     def execute(self, context: Context) -> None:
         """Make the run and, if that is wanted, wait for its end."""
+        if self.python_callable is not None:
+            order = self.python_callable(context, DagRunOrder(run_id=self.trigger_run_id))
+            if not order:
+                self.log.info("python_callable has returned no order: no run is made")
+                return
+            self.trigger_run_id, self.conf = order.run_id, order.payload
         run_id = self._trigger()
         context["ti"].xcom_push(key="trigger_run_id", value=run_id)
         if not _as_bool(self.wait_for_completion):

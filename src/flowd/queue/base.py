@@ -3,8 +3,9 @@
 The ledger alone decides what may run, so a backend may lose, repeat, delay or reorder what it carries.
 """
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -38,6 +39,29 @@ class Delivery:
     queue: str
     ack: Callable[[], Awaitable[None]]
     dead_letter: Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A message that was put aside, for people to look at.
+
+    `id` follows from its body, so that copies share one. `queue` is where it came from and `reason` why it was put
+    aside, each None where nobody has said.
+    """
+
+    id: str
+    body: bytes
+    queue: str | None
+    reason: str | None
+
+
+def dead_letter_id(body: bytes) -> str:
+    """Return the id of the dead letters with this body."""
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
+MOST_DEAD_LETTERS = 1_000
+"""How many messages put aside are looked at in one call, the oldest where the backend keeps an order."""
 
 
 class Subscription(ABC):
@@ -78,6 +102,25 @@ class Queue(ABC):
     @abstractmethod
     def rings(self) -> AbstractAsyncContextManager[AsyncIterator[frozenset[RunKey]]]:
         """Open the doorbell: an endless iterator of the runs rung since the last turn, coalesced."""
+
+    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
+        """Return up to `limit` messages that were put aside, and leave them there; none where nothing ever is.
+
+        What somebody else looks at in this moment may be missing. Raises QueueUnavailable.
+        """
+        return []
+
+    async def send_back(self, ids: Collection[str]) -> Collection[str]:
+        """Send the dead letters with these ids to where they came from, and return the ids of those sent.
+
+        One whose queue nobody knows, or that the backend does not confirm, stays. One may be sent twice, which the
+        ledger makes harmless; none is lost. Raises QueueUnavailable.
+        """
+        return []
+
+    async def discard(self, ids: Collection[str]) -> Collection[str]:
+        """Remove the dead letters with these ids for good and return the ids removed; raise QueueUnavailable."""
+        return []
 
     @abstractmethod
     async def check(self) -> None:

@@ -104,6 +104,22 @@ def read(message: bytes, keys: SigningKeys, *, limit_bytes: int = DEFAULT_LIMIT_
         raise InvalidMessage(f"task message refused: signed, but no assignment ({type(exc).__name__})") from None
 
 
+def queue_of(message: bytes, keys: SigningKeys) -> str | None:
+    """Return the queue that a message says it was sent to; None where it was not signed with one of `keys`."""
+    try:
+        return read(message, keys, limit_bytes=len(message)).queue
+    except InvalidMessage:
+        return None
+
+
+def glimpse(message: bytes) -> Outline | None:
+    """Return the names in `message`, whoever wrote it, for people to look at; None where there are none to be read."""
+    try:
+        return _outline_from_json(json.loads(message.partition(b"\n")[2]))
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
+        return None
+
+
 def _signed(document: Mapping[str, Any], keys: SigningKeys, is_ascii: bool) -> bytes:
     text = json.dumps(document, ensure_ascii=is_ascii, separators=(", ", ": "), sort_keys=False)
     body = text.encode("utf-8", "surrogatepass")

@@ -1,7 +1,7 @@
 """LookUps: what any child process may ask the node that started it: XComs, variables, connections, earlier runs."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,10 @@ from flowd.db.ledger import history
 from flowd.db.metastore import Metastore
 from flowd.db.secrets_store import Connections, Variables
 from flowd.domain.errors import NotFound
-from flowd.domain.ids import DagId, RunId
+from flowd.domain.ids import DagId, InstanceKey, RunId
+from flowd.roles.mapped_results import MappedResults
+from flowd.roles.returned_items import ReturnedItems
+from flowd.secret_backends.lookup import SecretLookup, metastore_alone
 
 Operation = Callable[[Frame], Awaitable[Frame]]
 
@@ -24,15 +27,19 @@ class Library:
     metastore: Metastore
     variables: Variables
     connections: Connections
+    secrets: SecretLookup = field(default_factory=metastore_alone)
+    items: ReturnedItems = field(default_factory=ReturnedItems)
+    results: MappedResults = field(default_factory=MappedResults)
 
 
 class LookUps:
-    """Answers questions asked from within one run; nothing is written."""
+    """Answers questions asked from within one run, by a task instance or for the run; nothing is written."""
 
-    def __init__(self, library: Library, dag_id: DagId, run_id: RunId) -> None:
+    def __init__(self, library: Library, dag_id: DagId, run_id: RunId, asked_by: InstanceKey | None = None) -> None:
         self._library = library
         self._dag_id = dag_id
         self._run_id = run_id
+        self._asked_by = asked_by
 
     @property
     def operations(self) -> Mapping[str, Operation]:
@@ -77,15 +84,20 @@ class LookUps:
         }
 
     async def _xcom_length(self, request: Frame) -> Frame:
+        named = self._value_of_task(request)
         async with self._library.metastore.reading() as tx:
-            return {"length": await xcoms.length(tx, **self._value_of_task(request))}
+            if request["is_mapped"]:
+                return {"length": await self._library.results.length(tx, **named, asked_by=self._asked_by)}
+            return {"length": await xcoms.length(tx, **named)}
 
     async def _xcom_items(self, request: Frame) -> Frame:
+        page = {**self._value_of_task(request), "start": int(request["start"]), "count": int(request["count"])}
         async with self._library.metastore.reading() as tx:
-            items, is_dict = await xcoms.items(
-                tx, **self._value_of_task(request), start=int(request["start"]), count=int(request["count"])
-            )
-        return {"items": items, "is_dict": is_dict}
+            if request["is_mapped"]:
+                values = await self._library.results.page(tx, **page, asked_by=self._asked_by)
+                return {"items": values, "is_dict": False, "reference": None}
+            found = await self._library.items.page(tx, **page)
+        return {"items": found.values, "is_dict": found.is_dict, "reference": found.reference}
 
     def _value_of_task(self, request: Frame) -> dict[str, Any]:
         return {
@@ -93,21 +105,27 @@ class LookUps:
             "run_id": self._run_id,
             "task_id": request["task_id"],
             "name": request["key"],
-            "is_mapped": bool(request["is_mapped"]),
         }
 
     async def _variable_get(self, request: Frame) -> Frame:
+        key, has_own = request["key"], bool(request.get("is_in_environment"))
+        if (found := await self._library.secrets.variable(key, is_in_environment=has_own)) is not None:
+            return {"found": True, "value": found.text, "is_secret": found.is_secret}
         try:
-            return {"found": True, "value": (await self._library.variables.get(request["key"])).value}
+            value = None if has_own else (await self._library.variables.get(key)).value
         except NotFound:
-            return {"found": False, "value": None}
+            value = None
+        return {"found": value is not None, "value": value, "is_secret": False}
 
     async def _connection_get(self, request: Frame) -> Frame:
+        conn_id, has_own = request["conn_id"], bool(request.get("is_in_environment"))
+        if (found := await self._library.secrets.connection(conn_id, is_in_environment=has_own)) is not None:
+            return {"found": True, "text": found.text, "connection": None}
         try:
-            found = await self._library.connections.get(request["conn_id"])
+            stored = None if has_own else asdict(await self._library.connections.get(conn_id))
         except NotFound:
-            return {"found": False, "connection": None}
-        return {"found": True, "connection": asdict(found)}
+            stored = None
+        return {"found": stored is not None, "text": None, "connection": stored}
 
     async def _context(self, _request: Frame) -> Frame:
         async with self._library.metastore.reading() as tx:
@@ -119,7 +137,7 @@ class LookUps:
 
     async def _asset_events(self, request: Frame) -> Frame:
         async with self._library.metastore.reading() as tx:
-            found = await asset_events.by_name(tx, request["name"], is_alias=bool(request["is_alias"]))
+            found = await asset_events.find(tx, asset_events.FoundBy(request["by"]), request["value"])
         return {"events": _told(found)}
 
     async def _dag(self, request: Frame) -> Frame:
@@ -164,6 +182,7 @@ def _told(events: Sequence[asset_events.StoredEvent]) -> list[dict[str, Any]]:
             "source_task_id": one.source_task_id,
             "source_run_id": one.source_run_id,
             "source_map_index": one.source_map_index,
+            "partition_key": one.partition_key,
         }
         for one in events
     ]

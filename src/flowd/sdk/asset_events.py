@@ -1,11 +1,13 @@
 """Asset events as a running task sees them: those it makes, those it reads, and those that started its run."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 
 from flowd.domain.assets import AssetNews, news_to_json
+from flowd.domain.errors import InvalidInput
+from flowd.domain.partition.plan import check_key
 from flowd.sdk.assets import Asset, AssetAlias, Metadata
 from flowd.sdk.moments import moment
 from flowd.sdk.plain_json import plain_json
@@ -19,6 +21,18 @@ class OutletEvent:
     key: Asset | AssetAlias
     extra: dict[str, Any] = field(default_factory=dict)
     asset_alias_events: list[tuple[Asset, dict[str, Any]]] = field(default_factory=list)
+    partition_keys: dict[str, None] = field(default_factory=dict)
+
+    def add_partitions(self, keys: str | Iterable[str]) -> None:
+        """Make an event for each of these partitions of the asset, and none without; raise ValueError for no key."""
+        if not isinstance(self.key, Asset):
+            raise TypeError(f"{self.key!r} is no Asset: an alias has no partitions")
+        for key in [keys] if isinstance(keys, str) else keys:
+            try:
+                check_key(key)
+            except InvalidInput as error:
+                raise ValueError(str(error)) from error
+            self.partition_keys[key] = None
 
     def add(self, asset: Asset, extra: Mapping[str, Any] | None = None) -> None:
         """Make an event of `asset`, for which this alias stands."""
@@ -57,7 +71,8 @@ class OutletEvents(Mapping[Any, OutletEvent]):
         made: list[AssetNews] = []
         for key, event in self._events.items():
             if isinstance(key, Asset):
-                made.append(AssetNews(asset=key.spec(), extra=plain_json(event.extra)))
+                news = AssetNews(asset=key.spec(), extra=plain_json(event.extra))
+                made.extend(replace(news, partition_key=one) for one in event.partition_keys or [None])
             for asset, extra in event.asset_alias_events:
                 made.append(AssetNews(asset=asset.spec(), extra=plain_json(extra), alias=key.name))
         return [news_to_json(one) for one in made]
@@ -74,6 +89,7 @@ class AssetEvent:
     source_task_id: str | None
     source_run_id: str | None
     source_map_index: int
+    partition_key: str | None = None
 
     @property
     def uri(self) -> str:
@@ -107,15 +123,11 @@ class InletEvents(Mapping[Any, list[AssetEvent]]):
 
     def __init__(self, inlets: list[Any]) -> None:
         self._inlets = [one for one in inlets if isinstance(one, (Asset, AssetAlias))]
-        self._read: dict[Asset | AssetAlias, list[AssetEvent]] = {}
+        self._read: dict[tuple[str, str], list[AssetEvent]] = {}
 
     def __getitem__(self, key: Any) -> list[AssetEvent]:
         inlet = self._inlets[key] if isinstance(key, int) else self._inlet(key)
-        if inlet not in self._read:
-            self._read[inlet] = _events(
-                ask("asset_events", name=inlet.name, is_alias=isinstance(inlet, AssetAlias))["events"]
-            )
-        return self._read[inlet]
+        return self._asked("alias" if isinstance(inlet, AssetAlias) else "name", inlet.name)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._inlets)
@@ -124,15 +136,20 @@ class InletEvents(Mapping[Any, list[AssetEvent]]):
         return len(self._inlets)
 
     def for_asset(self, *, name: str | None = None, uri: str | None = None) -> list[AssetEvent]:
-        """Return the events of the inlet of this name and URI, or of the one that is given."""
+        """Return the events of the inlet of this name and URI; of a URI alone, those of every asset that has it."""
         for one in self._inlets:
             if isinstance(one, Asset) and name in (None, one.name) and uri in (None, one.uri):
-                return self[one]
+                return self._asked("name", one.name) if name is not None or uri is None else self._asked("uri", uri)
         raise KeyError(f"no inlet of this task is an asset with name {name!r} and uri {uri!r}; None stands for any")
 
     def for_asset_alias(self, *, name: str) -> list[AssetEvent]:
         """Return the events of the inlet that is the alias of this name."""
         return self[AssetAlias(name)]
+
+    def _asked(self, by: str, value: str) -> list[AssetEvent]:
+        if (by, value) not in self._read:
+            self._read[by, value] = _events(ask("asset_events", by=by, value=value)["events"])
+        return self._read[by, value]
 
     def _inlet(self, key: Any) -> Asset | AssetAlias:
         for one in self._inlets:
@@ -156,6 +173,7 @@ def _events(documents: Any) -> list[AssetEvent]:
             source_task_id=one["source_task_id"],
             source_run_id=one["source_run_id"],
             source_map_index=one["source_map_index"],
+            partition_key=one["partition_key"],
         )
         for one in documents
     ]

@@ -46,13 +46,6 @@ class Asset(BaseAsset):
         self.extra = dict(extra or {})
         check_asset(self.name, self.uri)
         self.watchers = list(watchers)
-        if self.watchers:
-            warnings.warn(
-                f"asset {self.name!r}: flowd runs no asset watchers; let a DAG with a sensor, or "
-                "POST /api/v2/assets/events, say that the asset has changed",
-                DagWarning,
-                stacklevel=2,
-            )
         if access_control is not None:
             warnings.warn(f"asset {self.name!r}: access_control has no effect", DagWarning, stacklevel=2)
 
@@ -157,14 +150,6 @@ class AssetOrTimeSchedule:
     def __init__(self, *, timetable: Any, assets: Any = None, datasets: Any = None) -> None:
         self.timetable = timetable
         self.assets = assets if assets is not None else datasets
-
-
-@dataclass(frozen=True, slots=True)
-class AssetWatcher:
-    """A trigger that says when an asset has changed. It is accepted and does not run."""
-
-    name: str
-    trigger: Any
 
 
 class AssetAccessControl:

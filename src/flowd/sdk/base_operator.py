@@ -96,6 +96,7 @@ class BaseOperator(Templated, TaskWithRole, Deferrable):
         resources: Mapping[str, Any] | None = None,
         run_as_user: str | None = None,
         task_concurrency: int | None = None,
+        schedule_interval: Any = None,
         max_active_tis_per_dag: int | None = None,
         max_active_tis_per_dagrun: int | None = None,
         executor: str | None = None,
@@ -159,6 +160,7 @@ class BaseOperator(Templated, TaskWithRole, Deferrable):
         self.pool_slots = as_whole_number(pool_slots, f"{where}: pool_slots")
         if self.pool_slots < 1:
             raise InvalidDag(f"{where}: pool_slots is {pool_slots}, wanted 1 or more")
+        self.schedule_interval = schedule_interval
         self.max_active_tis_per_dag = max_active_tis_per_dag if task_concurrency is None else task_concurrency
         self.max_active_tis_per_dagrun = max_active_tis_per_dagrun
         self.executor, self.executor_config = executor, dict(executor_config or {})

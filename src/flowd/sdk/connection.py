@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from flowd.sdk.exceptions import AirflowException, AirflowNotFoundException
 from flowd.sdk.provider_packages import hook_classes, import_dotted
 from flowd.sdk.secret_values import note_connection
-from flowd.sdk.supervisor import ask
+from flowd.sdk.supervisor import ask, has_backends
 
 _EXTRA_KEY = "__extra__"
 _FIELDS = ("conn_id", "conn_type", "description", "host", "login", "password", "schema", "port", "extra")
@@ -41,11 +41,18 @@ class Connection:
 
     @classmethod
     def get(cls, conn_id: str) -> Self:
-        """Return the connection of this id; `AIRFLOW_CONN_<ID>` (a URI or JSON) comes before what the server keeps."""
+        """Return the connection of this id.
+
+        A secret backend comes first, then `AIRFLOW_CONN_<ID>` (a URI or JSON) in the environment, then what the server
+        keeps.
+        """
         text = os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}")
+        if text is not None and not has_backends():
+            return cls._of_text(conn_id, text)
+        answer = ask("connection_get", conn_id=conn_id, is_in_environment=text is not None)
+        text = answer.get("text") or text
         if text is not None:
-            return cls.from_json(text, conn_id) if text.lstrip().startswith("{") else cls(conn_id, uri=text)
-        answer = ask("connection_get", conn_id=conn_id)
+            return cls._of_text(conn_id, text)
         if not answer["found"]:
             raise AirflowNotFoundException(
                 f"Connection {conn_id!r} does not exist: create it on the Connections page or set "
@@ -54,6 +61,17 @@ class Connection:
         return cls(**{field: answer["connection"].get(field) for field in _FIELDS})
 
     get_connection_from_secrets = get
+
+    @classmethod
+    def _of_text(cls, conn_id: str, text: str) -> Self:
+        try:
+            return cls.from_json(text, conn_id) if text.lstrip().startswith("{") else cls(conn_id, uri=text)
+        except (ValueError, TypeError):
+            # What is wrong is not quoted: it may be a part of the password.
+            raise AirflowException(
+                f"Connection {conn_id!r} of a secret backend or the environment cannot be read: wanted "
+                "TYPE://LOGIN:PASSWORD@HOST:PORT/SCHEMA, each part URL-encoded, or a JSON object with the fields"
+            ) from None
 
     @classmethod
     async def async_get(cls, conn_id: str) -> Self:

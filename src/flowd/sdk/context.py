@@ -19,6 +19,7 @@ from flowd.sdk.dag import DAG
 from flowd.sdk.dag_run import PREVIOUS_DATES, RunningDagRun
 from flowd.sdk.exceptions import AirflowException
 from flowd.sdk.moments import moment
+from flowd.sdk.state_store import AssetStateStores, TaskStateStore
 from flowd.sdk.task_instance import RunningTaskInstance
 
 _DATES = (
@@ -30,10 +31,11 @@ CONTEXT_KEYS = frozenset(
         *PREVIOUS_DATES, *_DATES, "conn", "dag", "dag_run", "data_interval_end", "data_interval_start",
         "execution_date",
         "exception", "inlet_events", "inlets", "logical_date", "macros", "map_index", "next_execution_date",
-        "outlet_events", "outlets", "params", "prev_execution_date", "prev_execution_date_success", "run_id",
+        "outlet_events", "outlets", "params", "partition_date",
+        "partition_key", "prev_execution_date", "prev_execution_date_success", "run_id",
         "start_date", "task", "task_instance", "task_instance_key_str", "templates_dict", "test_mode", "ti",
         "triggering_asset_events", "triggering_dataset_events",
-        "try_number", "var",
+        "asset_state_store", "task_state_store", "try_number", "var",
     )
 )  # fmt: skip
 """Every name a function of a task may ask for; a parameter of such a name without a default gets its value."""
@@ -141,6 +143,7 @@ def context_of(assignment: Assignment, task: BaseOperator) -> Context:
         "params": _params(run, task),
         "task": task,
         "task_instance": ti,
+        "task_state_store": _TASK_STATE,
         "templates_dict": None,
         "ti": ti,
         "try_number": assignment.try_number,
@@ -213,6 +216,11 @@ def _inlet_events(origin: Origin) -> InletEvents:
     return InletEvents(origin.task.inlets)
 
 
+def _asset_state(origin: Origin) -> AssetStateStores:
+    assert origin.task is not None
+    return AssetStateStores(origin.task.inlets, origin.task.outlets)
+
+
 def _triggering(origin: Origin) -> TriggeringAssetEvents:
     # Whoever takes the whole context must not ask the server for what only a run of assets has.
     return triggering_events() if origin.run.run_type is RunType.ASSET_TRIGGERED else TriggeringAssetEvents([])
@@ -249,15 +257,18 @@ _OF_RUN: Mapping[str, Callable[[Origin], Any]] = {
     "logical_date": lambda origin: origin.dag_run.logical_date,
     "execution_date": lambda origin: origin.dag_run.logical_date,
     "next_execution_date": lambda origin: origin.dag_run.data_interval_end,
+    "partition_date": lambda origin: origin.dag_run.partition_date,
+    "partition_key": lambda origin: origin.dag_run.partition_key,
     "start_date": lambda origin: origin.dag_run.start_date,
     **{name: _asked(name) for name in PREVIOUS_DATES},
 }
 _OF_TASK: Mapping[str, Callable[[Origin], Any]] = {
     **_OF_RUN,
+    "asset_state_store": _asset_state,
     "inlet_events": _inlet_events,
     "task_instance_key_str": _key_text,
     "triggering_asset_events": _triggering,
     "triggering_dataset_events": _triggering,
 }
 
-_CONNECTIONS, _VARIABLES = ConnectionAccessor(), VariableAccessors()
+_CONNECTIONS, _VARIABLES, _TASK_STATE = ConnectionAccessor(), VariableAccessors(), TaskStateStore()

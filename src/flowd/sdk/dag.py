@@ -167,6 +167,12 @@ class DAG(DagAtHand):
         return self.start_date or min((task.start_date for task in self.tasks if task.start_date), default=None)
 
     @property
+    def last_end_date(self) -> datetime | None:
+        """The end date of the DAG, or the last of its tasks' where it has none and each of them has one."""
+        ends = [task.end_date for task in self.tasks]
+        return self.end_date or (max(ends) if ends and all(ends) else None)  # type: ignore[type-var]
+
+    @property
     def owner(self) -> str:
         """The owners of the tasks, sorted."""
         return ", ".join(sorted({task.owner for task in self.tasks}))

@@ -44,6 +44,7 @@ def prepare(root: str | None) -> None:
     for folder in (Path(root) / "plugins", Path(root)):
         if folder.is_dir() and str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
+    compat.examples_are_in(root)
     compat.load_plugins(Path(root) / "plugins")
 
 

@@ -8,6 +8,7 @@ from flowd.domain.assignment import RunContext
 from flowd.domain.ids import DagId, RunId
 from flowd.domain.states import RunType
 from flowd.sdk.moments import moment, moment_or_none
+from flowd.sdk.not_queried import NotQueried
 from flowd.sdk.supervisor import ask
 
 PREVIOUS_DATES = (
@@ -19,11 +20,13 @@ PREVIOUS_DATES = (
 """Dates of the last successful run before this one, by their names in a context."""
 
 
-class RunningDagRun:
+class RunningDagRun(metaclass=NotQueried):
     """The run a task belongs to, with Airflow's attributes. Its dates are made when they are first read.
 
     Most tasks read none of them, and pendulum takes longer for five dates than all the rest of a context.
     """
+
+    airflow_name = "DagRun"
 
     def __init__(self, dag_id: DagId, run_id: RunId, run: RunContext, state: str = "running") -> None:
         self.dag_id: str = dag_id
@@ -65,6 +68,16 @@ class RunningDagRun:
     def start_date(self) -> datetime | None:
         """When the run began to run."""
         return moment_or_none(self._run.start_date)
+
+    @property
+    def partition_key(self) -> str | None:
+        """The partition that the run is about, if any."""
+        return self._run.partition_key
+
+    @cached_property
+    def partition_date(self) -> datetime | None:
+        """Where that partition begins, if it is a stretch of time."""
+        return moment_or_none(self._run.partition_date)
 
     @property
     def execution_date(self) -> datetime | None:

@@ -1,11 +1,14 @@
 """ExpandInput: what a mapped task was told to expand over: for each argument its values, or all arguments together."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from flowd.domain.errors import InvalidDag
 from flowd.domain.map_length import CrossedLength, LiteralLength, MapLength
+from flowd.domain.mappable import DEFAULT_MOST_ITEMS, LENGTH_VARIABLE
 from flowd.sdk.exceptions import AirflowException
 from flowd.sdk.mappable import Mappable, mappables_in
 from flowd.sdk.resolvable import Resolvable, resolved
@@ -54,12 +57,24 @@ class CrossedInput(ExpandInput):
                     f"{where}: expand({name}=…) was given {_kind(value)}; wanted a list, a dict, or a task's output"
                 )
         self.values = dict(values)
+        self._check_product(where)
 
     @property
     def length(self) -> MapLength:
         """The product of all lengths."""
         lengths = tuple(_length_of(value) for value in self.values.values())
         return lengths[0] if len(lengths) == 1 else CrossedLength(lengths)
+
+    def _check_product(self, where: str) -> None:
+        """Raise InvalidDag where the lists in the file alone are crossed to more instances than may be."""
+        lengths = [len(value) for value in self.values.values() if not isinstance(value, Mappable)]
+        most = int(os.environ.get(LENGTH_VARIABLE, DEFAULT_MOST_ITEMS))
+        if len(lengths) > 1 and prod(lengths) > most:
+            crossed = " x ".join(map(str, lengths))
+            raise InvalidDag(
+                f"{where}: expand() crosses its arguments to {crossed} = {prod(lengths)} instances, and"
+                f" worker.max_map_length allows {most}; give it less to cross, or raise the setting"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -6,8 +6,12 @@ from typing import Any
 
 from flowd.domain import data_interval
 from flowd.domain.errors import InvalidDag
+from flowd.domain.partition.mappers import KEY_FORMAT
 from flowd.domain.timetable import (
     CronDataIntervalTimetable as CronDataInterval,
+)
+from flowd.domain.timetable import (
+    CronPartitionTimetable as CronPartition,
 )
 from flowd.domain.timetable import (
     CronTriggerTimetable as CronTrigger,
@@ -24,10 +28,14 @@ from flowd.domain.timetable import (
 from flowd.domain.timetable import (
     MultipleCronTriggerTimetable as MultipleCronTrigger,
 )
+from flowd.domain.timetable import (
+    RuntimePartitionTimetable as RuntimePartition,
+)
 from flowd.domain.timetable import TimetableSpec, infer_manual_interval, next_run
 from flowd.domain.timetable import description as description_of
 from flowd.domain.timetable import summary as summary_of
 from flowd.domain.timetable.schedule import cron_expression
+from flowd.domain.timetable.specs import RunImmediately
 from flowd.sdk.arguments import as_aware
 from flowd.sdk.moments import moment, zone_name
 from flowd.sdk.timetable import DagRunInfo, DataInterval, TimeRestriction, Timetable
@@ -108,9 +116,38 @@ class CronTriggerTimetable(_Cron):
         *,
         timezone: str | tzinfo = UTC,
         interval: timedelta = timedelta(0),
-        run_immediately: Any = None,
+        run_immediately: bool | timedelta | None = False,
     ) -> None:
-        self.spec = CronTrigger(cron_expression(cron), _name(timezone), interval)
+        self.spec = CronTrigger(
+            cron_expression(cron), _name(timezone), interval, _immediately(run_immediately, "CronTriggerTimetable")
+        )
+
+
+class CronPartitionTimetable(_Cron):
+    """A run at each tick, about a partition: the tick, or the one `run_offset` ticks after it."""
+
+    spec: CronPartition  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        cron: str,
+        *,
+        timezone: str | tzinfo = UTC,
+        run_offset: int | None = None,
+        run_immediately: bool | timedelta | None = False,
+        key_format: str = KEY_FORMAT,
+    ) -> None:
+        if not isinstance(run_offset, int | None):
+            raise InvalidDag(f"CronPartitionTimetable: run_offset is {run_offset!r}, wanted a whole number of ticks")
+        immediately = _immediately(run_immediately, "CronPartitionTimetable")
+        self.spec = CronPartition(cron_expression(cron), _name(timezone), run_offset or 0, key_format, immediately)
+
+
+class PartitionedAtRuntime(KnownTimetable):
+    """No schedule: who triggers a run may say which partition it is about, and tasks may make events of others."""
+
+    def __init__(self) -> None:
+        self.spec = RuntimePartition()
 
 
 class CronDataIntervalTimetable(_Cron):
@@ -128,9 +165,11 @@ class MultipleCronTriggerTimetable(KnownTimetable):
         *crons: str,
         timezone: str | tzinfo = UTC,
         interval: timedelta = timedelta(0),
-        run_immediately: Any = None,
+        run_immediately: bool | timedelta | None = False,
     ) -> None:
-        self.spec = MultipleCronTrigger(tuple(cron_expression(one) for one in crons), _name(timezone), interval)
+        immediately = _immediately(run_immediately, "MultipleCronTriggerTimetable")
+        expressions = tuple(cron_expression(one) for one in crons)
+        self.spec = MultipleCronTrigger(expressions, _name(timezone), interval, immediately)
 
 
 class DeltaTriggerTimetable(KnownTimetable):
@@ -169,6 +208,12 @@ def zone_of(zone: tzinfo, where: str) -> str:
             f"{where}: the time zone of start_date, {zone!r}, has no name; use ZoneInfo('Europe/Zurich') or UTC"
         )
     return name
+
+
+def _immediately(wanted: Any, where: str) -> RunImmediately:
+    if wanted is not None and not isinstance(wanted, bool | timedelta):
+        raise InvalidDag(f"{where}: run_immediately is {wanted!r}, wanted True, False, a timedelta or None")
+    return wanted
 
 
 def _name(zone: str | tzinfo) -> str:

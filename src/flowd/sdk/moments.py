@@ -105,6 +105,14 @@ def moment_or_none(value: datetime | None) -> datetime | None:
     return None if value is None else moment(value)
 
 
+def plain_utc(value: datetime | None) -> datetime | None:
+    """Return the moment as a datetime of the standard library in UTC, whatever subclass an author's library made."""
+    if value is None:
+        return None
+    at = value.astimezone(UTC)
+    return datetime(at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, UTC)
+
+
 def zone_name(zone: tzinfo | None) -> str | None:
     """Return the IANA name of a zone of zoneinfo, pendulum, pytz or the standard library; None where it has none."""
     if zone is None or zone is UTC:

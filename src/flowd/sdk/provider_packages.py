@@ -29,6 +29,20 @@ def task_decorators() -> Mapping[str, str]:
     return {one["name"]: one["class-name"] for told in _told() for one in told.get("task-decorators", ())}
 
 
+@lru_cache(1)
+def file_systems() -> Mapping[str, Any]:
+    """Return, for each protocol, the function that opens a file system from a connection id and options."""
+    found: dict[str, Any] = {}
+    for name in (name for told in _told() for name in told.get("filesystems", ())):
+        try:
+            module = import_module(name)
+            found |= dict.fromkeys(module.schemes, module.get_fs)
+        except Exception:
+            # As below: it brings none, and the protocol's own library may do without it.
+            continue
+    return found
+
+
 def import_dotted(name: str) -> Any:
     """Return what a dotted name leads to; raise ImportError or AttributeError where it leads nowhere."""
     module, _, attribute = name.rpartition(".")

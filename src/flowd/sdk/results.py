@@ -1,6 +1,6 @@
 """Results: what a task of this run returned, item by item, so that nobody carries all of it to read one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,7 @@ class Results(LazySequence):
         self._task_id = task_id
         self._key = key
         self._is_mapped = is_mapped
+        self._read: tuple[Any, list[Any]] | None = None
 
     def __len__(self) -> int:
         return self._length
@@ -51,5 +52,14 @@ class Results(LazySequence):
         answer = ask(
             "xcom_items", task_id=self._task_id, key=self._key, is_mapped=self._is_mapped, start=start, count=count
         )
+        if answer["reference"] is not None:
+            return self._fetched(answer["reference"])[start : start + count]
         items = [from_json(item) for item in answer["items"]]
         return [tuple(item) for item in items] if answer["is_dict"] else items
+
+    def _fetched(self, reference: Any) -> list[Any]:
+        """Return the items of a value that is stored by itself, read once: no part of it can be asked for."""
+        if self._read is None or self._read[0] != reference:
+            value = from_json(reference)
+            self._read = (reference, list(value.items() if isinstance(value, Mapping) else value))
+        return self._read[1]

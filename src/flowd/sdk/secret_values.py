@@ -1,9 +1,12 @@
 """The secrets that this process has been given: what it reports for people to read shows stars in their place."""
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
+
+from flowd.domain.telling_names import sounds_secret
 
 MASK = "***"
 SHORTEST = 4
@@ -12,17 +15,11 @@ SHORTEST = 4
 _NO_SECRETS = {"airflow", "false", "none", "null", "true"}
 """Passwords that are no secret: their words are all over a log."""
 
-_TELLING = re.compile(
-    r"access_token|api_?key|authorization|passphrase|passwd|password|private_key|secret|token|keyfile_dict|service_account",
-    re.IGNORECASE,
-)
+_SECRET = "secret"
+"""A name by which `mask_secret` takes every value of a mapping."""
 
 _known: set[str] = set()
-
-
-def sounds_secret(name: str) -> bool:
-    """Return True for the name of a variable, or a key of an extra, whose value nobody should read."""
-    return bool(_TELLING.search(name))
+_told: list[Callable[[str], None]] = []
 
 
 def mask_secret(value: Any, name: str | None = None) -> None:
@@ -32,7 +29,10 @@ def mask_secret(value: Any, name: str | None = None) -> None:
     """
     if isinstance(value, str):
         if len(value) >= SHORTEST and value.lower() not in _NO_SECRETS:
-            _known.add(value)
+            for form in _forms(value) - _known:
+                _known.add(form)
+                for tell in _told:
+                    tell(form)
     elif isinstance(value, Mapping):
         for key, item in value.items():
             if isinstance(item, (Mapping, list, tuple)) or sounds_secret(name or str(key)) or sounds_secret(str(key)):
@@ -40,6 +40,18 @@ def mask_secret(value: Any, name: str | None = None) -> None:
     elif isinstance(value, (list, tuple, set)):
         for item in value:
             mask_secret(item, name)
+
+
+@contextmanager
+def secrets_told_to(tell: Callable[[str], None]) -> Iterator[None]:
+    """Call `tell` with each secret that is known, and within the block with each one more before anybody can use it."""
+    for secret in _known:
+        tell(secret)
+    _told.append(tell)
+    try:
+        yield
+    finally:
+        _told.remove(tell)
 
 
 def note_variable(name: str, text: str | None) -> None:
@@ -51,6 +63,12 @@ def note_variable(name: str, text: str | None) -> None:
         mask_secret(document, name if sounds_secret(name) else None)
     if sounds_secret(name):
         mask_secret(text)
+
+
+def note_secret(text: str) -> None:
+    """Mask what a secret backend holds: all of it, and where it is a JSON object every value in it."""
+    mask_secret(text)
+    mask_secret(_json_object(text) or {}, _SECRET)
 
 
 def note_connection(password: str | None, extra: str | None) -> None:
@@ -81,6 +99,11 @@ def redacted(value: Any, name: str = "") -> Any:
     if isinstance(value, (list, tuple)):
         return [redacted(item, name) for item in value]
     return value
+
+
+def _forms(secret: str) -> set[str]:
+    """Return a secret as it is, and as it looks within a URL, within JSON, and where Python shows it."""
+    return {secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
 
 
 def _json_object(text: str) -> dict[str, Any] | None:

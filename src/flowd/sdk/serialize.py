@@ -1,14 +1,16 @@
 """From a DAG object to the DagSpec that the scheduler knows; two parses of one file give equal specs."""
 
-from datetime import UTC, datetime
 from typing import Any
 
+from flowd.domain.dag_access import dag_access_of
 from flowd.domain.dag_spec import DagSpec, check_durations
 from flowd.domain.errors import FlowdError, InvalidDag
 from flowd.domain.graph import graph_of
 from flowd.domain.ids import DagId
+from flowd.sdk.asset_watchers import watchers_of
 from flowd.sdk.dag import DAG
 from flowd.sdk.deadline import deadlines_of
+from flowd.sdk.moments import plain_utc
 from flowd.sdk.plain_json import plain_json
 from flowd.sdk.priority import effective_priorities
 from flowd.sdk.serialize_task import spec_of_task
@@ -40,11 +42,13 @@ def _spec(dag: DAG, file: str) -> DagSpec:
         file=file,
         timetable=dag.timetable,
         assets=dag.asset_condition,
+        partitioning=getattr(dag.schedule, "partitioning", None),
+        watchers=watchers_of(dag, file),
         tasks=tuple(
             spec_of_task(dag.task_dict[task_id], file, priorities[task_id]) for task_id in sorted(dag.task_dict)
         ),
-        start_date=_utc(dag.first_start_date),
-        end_date=_utc(dag.end_date),
+        start_date=plain_utc(dag.first_start_date),
+        end_date=plain_utc(dag.last_end_date),
         catchup=bool(dag.catchup),
         max_active_runs=dag.max_active_runs,
         max_active_tasks=dag.max_active_tasks,
@@ -58,16 +62,9 @@ def _spec(dag: DAG, file: str) -> DagSpec:
         presentation=_presentation(dag),
     )
     check_durations(spec)
+    dag_access_of(spec.access_control, f"DAG {spec.dag_id!r}")
     graph_of(spec)
     return spec
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    # A plain datetime, whatever subclass the author's library made.
-    at = moment.astimezone(UTC)
-    return datetime(at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, UTC)
 
 
 def _presentation(dag: DAG) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from flowd.domain.work import BashWork, PythonWork, Work
 from flowd.sdk.assets import BaseAsset
 from flowd.sdk.base_operator import BaseOperator, MappedOperator
 from flowd.sdk.callbacks import TASK_CALLBACKS
+from flowd.sdk.moments import plain_utc
 from flowd.sdk.plain_json import plain_json
 from flowd.sdk.priority import weight_rule_of
 from flowd.sdk.unsupported import check_task
@@ -24,6 +25,7 @@ def spec_of_task(task: BaseOperator, file: str, priority: int) -> TaskSpec:
     Raises InvalidDag, naming the task, for a value that cannot be.
     """
     check_task(task)
+    begins, ends = task.dag.first_start_date, task.dag.end_date
     try:
         retry = RetryPolicy(
             retries=task.retries,
@@ -58,6 +60,8 @@ def spec_of_task(task: BaseOperator, file: str, priority: int) -> TaskSpec:
         expansion=_expansion(task),
         outlets=_assets(task.outlets),
         inlets=_assets(task.inlets),
+        start_date=plain_utc(task.start_date) if begins and task.start_date and task.start_date > begins else None,
+        end_date=plain_utc(task.end_date) if task.end_date and (ends is None or task.end_date < ends) else None,
         presentation=_presentation(task),
     )
 

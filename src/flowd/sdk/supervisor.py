@@ -1,9 +1,11 @@
 """Supervisor: whom a task process asks for variables, connections and XComs. It holds no credentials itself."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from flowd.domain.secret_names import BACKEND_VARIABLE
 from flowd.sdk.exceptions import AirflowException
 
 
@@ -31,6 +33,11 @@ def supervised_by(supervisor: Supervisor) -> Iterator[None]:
         yield
     finally:
         _supervisors.pop()
+
+
+def has_backends() -> bool:
+    """Return whether whom `ask` asks looks into secret backends, which come before this process's environment."""
+    return bool(_supervisors) and BACKEND_VARIABLE in os.environ
 
 
 def ask(op: str, **fields: Any) -> dict[str, Any]:

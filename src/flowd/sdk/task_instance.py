@@ -15,14 +15,18 @@ from flowd.sdk import external_states
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.dag_run import RunningDagRun
 from flowd.sdk.moments import moment
+from flowd.sdk.not_queried import NotQueried
 from flowd.sdk.supervisor import ask
 from flowd.sdk.task_instance_key import TaskInstanceKey
 from flowd.sdk.xcom_arg import RETURN_KEY
 from flowd.sdk.xcom_json import from_json, to_json
+from flowd.sdk.xcom_store import kept
 
 
-class RunningTaskInstance:
+class RunningTaskInstance(metaclass=NotQueried):
     """One try of a task, while it runs; it also answers about other DAGs, their runs and their tasks."""
+
+    airflow_name = "TaskInstance"
 
     get_dag = staticmethod(external_states.get_dag)
     get_dagrun_state = staticmethod(external_states.get_dagrun_state)
@@ -82,10 +86,15 @@ class RunningTaskInstance:
     @property
     def log_url(self) -> str:
         """The page with the log of this try; absolute where FLOWD_API_URL is set."""
+        base = os.environ.get("FLOWD_API_URL", "").rstrip("/")
+        return f"{base}{self.page_path}?try_number={self.try_number}"
+
+    @property
+    def page_path(self) -> str:
+        """Where on the server the page of this task instance is."""
         dag_id, run_id, task_id = (quote(part, safe="") for part in (self.dag_id, self.run_id, self.task_id))
         mapped = "" if self.map_index == UNMAPPED else f"/mapped/{self.map_index}"
-        base = os.environ.get("FLOWD_API_URL", "").rstrip("/")
-        return f"{base}/dags/{dag_id}/runs/{run_id}/tasks/{task_id}{mapped}?try_number={self.try_number}"
+        return f"/dags/{dag_id}/runs/{run_id}/tasks/{task_id}{mapped}"
 
     def get_first_reschedule_date(self, context: Any = None) -> datetime | None:
         """Return when the task first began to wait, retries included; None where it has not been rescheduled."""
@@ -105,7 +114,11 @@ class RunningTaskInstance:
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Push a value under `key`; raise TypeError where it cannot be written as JSON."""
-        ask("xcom_push", key=key, value=to_json(value))
+        ask("xcom_push", key=key, value=self.to_xcom(value))
+
+    def to_xcom(self, value: Any) -> Any:
+        """Return the JSON that is pushed for a value, a reference where it is large and is stored elsewhere."""
+        return kept(to_json(value), self.dag_id, self.run_id, self.task_id, self.map_index)
 
     def xcom_pull(
         self,

@@ -9,6 +9,7 @@ import jinja2
 from jinja2.ext import ExprStmtExtension
 from jinja2.nativetypes import NativeEnvironment
 
+from flowd.sdk.object_location import ObjectLocation
 from flowd.sdk.resolvable import LiteralValue, Resolvable
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ class Renderer:
             return type(value)(self.render(item) for item in value)
         if isinstance(value, dict):
             return {key: self.render(item) for key, item in value.items()}
+        if isinstance(value, ObjectLocation):
+            return type(value)(self.render(str(value)), **value.storage_options)
         self._nested(value)
         return value
 

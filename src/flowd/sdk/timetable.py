@@ -95,4 +95,5 @@ def spec_of(timetable: Timetable, where: str) -> CustomTimetable:
         description=str(timetable.description or timetable.summary),
         details=plain_json(timetable.serialize()),
         active_runs_limit=timetable.active_runs_limit,
+        is_periodic=bool(timetable.periodic),
     )

@@ -1,9 +1,10 @@
-"""Finding the class of a stored trigger again, and running it to its first event."""
+"""Finding the class of a stored trigger again, and running it."""
 
 import asyncio
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from flowd.sdk.dag_file import load, prepare
@@ -27,13 +28,20 @@ def make_trigger(classpath: str, kwargs: Mapping[str, Any], *, root: str | None,
 
 async def first_event(trigger: BaseTrigger) -> dict[str, Any]:
     """Run the trigger and return what the task is to be told: `event` or `ends_as` with `xcoms`, as JSON values."""
+    async with aclosing(events_of(trigger)) as events:
+        async for event in events:
+            return event
+    raise AirflowException(f"{type(trigger).__name__} ended without an event")
+
+
+async def events_of(trigger: BaseTrigger) -> AsyncGenerator[dict[str, Any]]:
+    """Run the trigger and yield all its events, in the form of `first_event`; it is cleaned up whatever ends this."""
     events = trigger.run()
     try:
         async for event in events:
-            return event_to_json(event)
+            yield event_to_json(event)
     finally:
         await asyncio.shield(_clean(trigger, events))
-    raise AirflowException(f"{type(trigger).__name__} ended without an event")
 
 
 async def _clean(trigger: BaseTrigger, events: Any) -> None:

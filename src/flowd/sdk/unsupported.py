@@ -8,6 +8,7 @@ from flowd.domain.trigger_rules import TriggerRule
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.dag import DAG
 from flowd.sdk.exceptions import DagWarning
+from flowd.sdk.priority_strategy import strategy_of
 
 
 class _Keyword(NamedTuple):
@@ -24,6 +25,7 @@ _DAG_WARNINGS = (
 )
 _TASK_WARNINGS = (
     _Keyword("sla", None, "use execution_timeout"),
+    _Keyword("schedule_interval", None, "a task has no schedule; give it to the DAG"),
     _Keyword("executor", None, "use queue to choose workers"),
     _Keyword("resources", None, "use pool and queue, and choose workers that have them"),
     _Keyword("wait_for_past_depends_before_skipping", False, "a task is skipped whatever the run before did"),
@@ -55,18 +57,11 @@ def check_task(task: BaseOperator) -> None:
     """Raise InvalidDag for what `task` asks and would not get; warn with DagWarning of what it loses harmlessly."""
     where = f"task {task.task_id!r}"
     _warn(task, _TASK_WARNINGS, where)
+    strategy = strategy_of(task.weight_rule)
+    if strategy is not None:
+        name = type(strategy).__qualname__
+        warnings.warn(f"{where}: weight_rule {name} is asked once, for the first try", DagWarning, stacklevel=2)
     _check_role(task, where)
-    dag = task.dag
-    begins, ends = dag.first_start_date, dag.end_date
-    for name, own, is_inside in (
-        ("start_date", task.start_date, begins and task.start_date and task.start_date > begins),
-        ("end_date", task.end_date, task.end_date and (ends is None or task.end_date < ends)),
-    ):
-        if own is not None and is_inside:
-            raise InvalidDag(
-                f"{where}: its {name} {own.isoformat()} is not the DAG's, which flowd cannot honour; put the task into "
-                "a DAG of its own or skip it by the date in the task"
-            )
 
 
 def _check_fail_fast(dag: DAG) -> None:

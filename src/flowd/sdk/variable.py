@@ -5,22 +5,28 @@ import os
 from typing import Any
 
 from flowd.sdk.exceptions import VariableNotFound
-from flowd.sdk.secret_values import note_variable
-from flowd.sdk.supervisor import ask
+from flowd.sdk.secret_values import note_secret, note_variable
+from flowd.sdk.supervisor import ask, has_backends
 
 _UNSET: Any = object()
 
 
 class Variable:
-    """Read and write variables. `AIRFLOW_VAR_<KEY>` in the environment comes before what the server keeps."""
+    """Read and write variables.
+
+    A secret backend comes first, then `AIRFLOW_VAR_<KEY>` in the environment, then what the server keeps.
+    """
 
     @classmethod
     def get(cls, key: str, default_var: Any = _UNSET, deserialize_json: bool = False, *, default: Any = _UNSET) -> Any:
         """Return the value, read as JSON on request; without it the default, or raise VariableNotFound."""
         value = os.environ.get(f"AIRFLOW_VAR_{key.upper()}")
-        if value is None:
-            answer = ask("variable_get", key=key)
-            value = answer["value"] if answer["found"] else None
+        if value is None or has_backends():
+            answer = ask("variable_get", key=key, is_in_environment=value is not None)
+            if answer["found"]:
+                found = value = str(answer["value"])
+                if answer.get("is_secret"):
+                    note_secret(found)
         note_variable(key, value)
         if value is not None:
             return json.loads(value) if deserialize_json else value

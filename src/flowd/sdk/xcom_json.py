@@ -2,9 +2,11 @@
 
 `{"__flowd__": "datetime", "value": "2026-01-01T00:00:00+00:00"}`; the tags are datetime, date, time, timedelta,
 decimal, tuple, set, frozenset, float (nan, infinities), dict (keys that are not text, or the tag's own name), timezone,
-and object (a dataclass, an attrs or pydantic model, a member of an enumeration).
+bytes, object (a dataclass, an attrs or pydantic model, a member of an enumeration), numpy, frame and series (pandas),
+path (an ObjectStoragePath), stored (a reference to a value that is too large for the metastore).
 """
 
+import base64
 import math
 import numbers
 from collections.abc import Callable, Mapping
@@ -12,15 +14,28 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from flowd.domain.mappable import TAG
+from flowd.domain.mappable import STORED, TAG
+from flowd.domain.stored_value import StoredValue
+from flowd.domain.telling_names import sounds_secret
 from flowd.sdk.lazy_sequence import LazySequence
+from flowd.sdk.object_location import ObjectLocation
+from flowd.sdk.object_path import ObjectStoragePath
+from flowd.sdk.xcom_arrays import (
+    from_frame,
+    from_numpy,
+    from_series,
+    is_truth,
+    to_frame,
+    to_numpy,
+    to_series,
+)
 from flowd.sdk.xcom_objects import class_name, fields_of, make, read_zone, write_zone
+from flowd.sdk.xcom_store import fetched
+
+_KEYS = ("key", "username", "account_key", "sas")
+"""What file systems call a key and what no other rule takes for one."""
 
 _ADVICE = {
-    "bytes": "return text (value.decode()) or write a file and return its path",
-    "bytearray": "return text (bytes(value).decode()) or write a file and return its path",
-    "DataFrame": "return frame.to_dict('records') if it is small, else write a file and return its path",
-    "ndarray": "return array.tolist() if it is small, else write a file and return its path",
     "PosixPath": "return str(path)",
     "UUID": "return str(value)",
     "generator": "return list(value)",
@@ -56,6 +71,12 @@ def _encode(value: Any, place: str) -> Any:
     fields = fields_of(value)
     if fields is not None:
         return _object(value, fields, place)
+    if is_truth(value):
+        return bool(value)
+    for tag, write_array in _WRITE_ARRAY:
+        stored = _array(value, place, write_array)
+        if stored is not None:
+            return _tagged(tag, stored)
     name = type(value).__name__
     advice = _ADVICE.get(name, "return text, numbers, lists or dicts, such as dataclasses.asdict(value) or vars(value)")
     raise TypeError(f"{place} is a {type(value).__module__}.{name}, which an XCom cannot hold: {advice}")
@@ -68,6 +89,11 @@ def _tagged(tag: str, value: Any) -> dict[str, Any]:
 def _float(value: Any, place: str) -> Any:
     number = float(value)
     return number if math.isfinite(number) else _tagged("float", str(number))
+
+
+def _moment(value: datetime, place: str) -> dict[str, Any] | None:
+    # pandas' NaT is a datetime that is not equal to itself; it means that there is none.
+    return _tagged("datetime", value.isoformat()) if value == value else None
 
 
 def _list(value: Any, place: str) -> list[Any]:
@@ -98,11 +124,32 @@ def _object(value: Any, fields: dict[str, Any], place: str) -> dict[str, Any]:
     return _tagged("object", {"class": name, "fields": encoded})
 
 
+def _array(value: Any, place: str, write: Callable[[Any], Any]) -> Any:
+    try:
+        return write(value)
+    except ValueError as error:
+        raise TypeError(
+            f"{place} is a {type(value).__name__} which an XCom cannot hold: {error}; return value.to_dict() or "
+            "value.tolist() if it is small, else write a file and return its path"
+        ) from error
+
+
 def _zone(value: tzinfo, place: str) -> dict[str, Any]:
     stored = write_zone(value)
     if stored is None:
         raise TypeError(f"{place} is a time zone without a name, which an XCom cannot hold: return its offset")
     return _tagged("timezone", stored)
+
+
+def _path(value: ObjectLocation, place: str) -> dict[str, Any]:
+    secrets = [name for name in value.storage_options if name in _KEYS or sounds_secret(name)]
+    if secrets:
+        raise TypeError(
+            f"{place} is an ObjectStoragePath with {secrets[0]!r}, which everybody could read in an XCom: put it into "
+            "a connection, and that into the path"
+        )
+    stored = {"path": str(value), "options": _mapping(value.storage_options, f"{place}.storage_options")}
+    return _tagged("path", stored)
 
 
 def _fraction(value: Any, place: str) -> NoReturn:
@@ -112,11 +159,12 @@ def _fraction(value: Any, place: str) -> NoReturn:
 # In this order: a datetime is a date, numpy's numbers are Integral or Real, a Fraction is Real too.
 _WRITE: tuple[tuple[type | tuple[type, ...], Callable[[Any, str], Any]], ...] = (
     (str, lambda value, place: str.__str__(value)),
+    ((bytes, bytearray), lambda value, place: _tagged("bytes", base64.b64encode(value).decode("ascii"))),
     (numbers.Integral, lambda value, place: int(value)),
     (numbers.Rational, _fraction),
     (numbers.Real, _float),
     (Decimal, lambda value, place: _tagged("decimal", str(value))),
-    (datetime, lambda value, place: _tagged("datetime", value.isoformat())),
+    (datetime, _moment),
     (date, lambda value, place: _tagged("date", value.isoformat())),
     (time, lambda value, place: _tagged("time", value.isoformat())),
     (timedelta, lambda value, place: _tagged("timedelta", [value.days, value.seconds, value.microseconds])),
@@ -125,8 +173,15 @@ _WRITE: tuple[tuple[type | tuple[type, ...], Callable[[Any, str], Any]], ...] = 
     ((set, frozenset), _set),
     (Mapping, _mapping),
     (tzinfo, _zone),
+    (ObjectLocation, _path),
+)
+_WRITE_ARRAY: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("numpy", from_numpy),
+    ("frame", from_frame),
+    ("series", from_series),
 )
 _READ: dict[str, Callable[[Any], Any]] = {
+    "bytes": base64.b64decode,
     "float": float,
     "decimal": Decimal,
     "datetime": datetime.fromisoformat,
@@ -138,5 +193,10 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "frozenset": lambda items: frozenset(from_json(item) for item in items),
     "timezone": read_zone,
     "object": lambda stored: make(stored["class"], from_json(stored["fields"])),
+    "numpy": to_numpy,
+    "frame": to_frame,
+    STORED: lambda reference: from_json(fetched(StoredValue(**reference))),
+    "path": lambda stored: ObjectStoragePath(stored["path"], **from_json(stored["options"])),
+    "series": to_series,
     "dict": lambda pairs: {from_json(key): from_json(value) for key, value in pairs},
 }

@@ -20,11 +20,15 @@ PURPOSE = "access token"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Whom a token speaks for, what they might do when it was issued, its own id and its end."""
+    """Whom a token speaks for, what they might do when it was issued, its own id and its end.
+
+    `generation` is the account's when it was issued: it is void once the account has another.
+    """
 
     username: str
     role: AccountRole
     token_id: str
+    generation: int
     expires_at: datetime
 
 
@@ -37,12 +41,13 @@ class TokenSigner:
         self._keys = derive_keys(secret_keys, PURPOSE)
         self._lifetime = lifetime
 
-    def issue(self, username: str, role: AccountRole, now: datetime) -> str:
+    def issue(self, username: str, role: AccountRole, now: datetime, *, generation: int) -> str:
         """Return a token for this account that is good from `now` for the lifetime."""
         claims = {
             "iss": ISSUER,
             "sub": username,
             "role": role.value,
+            "gen": generation,
             "jti": secrets.token_hex(16),
             "iat": int(now.timestamp()),
             "exp": int((now + self._lifetime).timestamp()),
@@ -57,6 +62,7 @@ class TokenSigner:
                 username=str(claims["sub"]),
                 role=AccountRole(claims["role"]),
                 token_id=str(claims["jti"]),
+                generation=int(claims["gen"]),
                 expires_at=datetime.fromtimestamp(claims["exp"], UTC),
             )
             issuer = claims["iss"]

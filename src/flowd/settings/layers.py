@@ -10,10 +10,27 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from flowd.domain.secret_names import BACKEND_VARIABLE
 from flowd.settings.catalogue import PREFIX, SettingInfo, catalogue
 
 FILE_SUFFIX = "_FILE"
 DEFAULT_CONFIG = Path("config", "flowd.toml")
+AIRFLOW_NAMES = {
+    "secrets.backend": BACKEND_VARIABLE,
+    "secrets.backend_kwargs": f"{BACKEND_VARIABLE}_KWARGS",
+}
+"""Settings that an Airflow cluster's environment has already; flowd's own name comes before."""
+
+XCOM_BACKEND = "AIRFLOW__CORE__XCOM_BACKEND"
+COVERED_XCOM_BACKENDS = frozenset(
+    {
+        "airflow.models.xcom.BaseXCom",
+        "airflow.sdk.bases.xcom.BaseXCom",
+        "airflow.sdk.execution_time.xcom.BaseXCom",
+        "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend",
+    }
+)
+"""Airflow's own, whose work flowd does by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +72,25 @@ def read_environment(environ: Mapping[str, str], findings: Findings, source: str
             given[info.name] = Given(text, "file", f"{info.variable}{FILE_SUFFIX} ({path})")
     findings.warnings += [_unknown_variable(name) for name in sorted(remaining)]
     return given
+
+
+def read_airflow(environ: Mapping[str, str], findings: Findings, source: str = "environment") -> dict[str, Given]:
+    """Return the settings that are given under Airflow's own names. An empty variable is an unset one.
+
+    An XCom backend of the team's own is a problem: one that encrypts would be missed only when all is stored in clear.
+    """
+    backend = environ.get(XCOM_BACKEND)
+    if backend and backend not in COVERED_XCOM_BACKENDS:
+        place = XCOM_BACKEND if source == "environment" else f"{XCOM_BACKEND} in {source}"
+        findings.problems.append(
+            f"{place} names {backend}, and flowd runs no XCom backend but its own: unset it. Large values go to files"
+            " or S3 by FLOWD__XCOM__STORE; nothing encrypts XComs, so keep secrets in connections or variables"
+        )
+    return {
+        name: Given(environ[variable], source, variable)
+        for name, variable in AIRFLOW_NAMES.items()
+        if environ.get(variable)
+    }
 
 
 def read_dotenv(path: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from flowd.settings.layers import (
     Findings,
     Given,
     expanded,
+    read_airflow,
     read_dotenv,
     read_environment,
     read_flags,
@@ -55,7 +56,9 @@ def load_settings(
     given = {
         **{name: Given(info.default, "default", info.variable) for name, info in catalogue().items()},
         **read_toml(config, findings, is_wanted=bool(named_config)),
+        **read_airflow(dotenv, findings, ".env"),
         **read_environment(dotenv, findings, ".env"),
+        **read_airflow(environ, findings),
         **read_environment(environ, findings),
         **read_flags(flags or {}),
     }

@@ -1,5 +1,6 @@
 """The settings of a node: one frozen section per part, which receives that section alone."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -8,7 +9,11 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from flowd.domain.secret_names import BACKEND_VARIABLE
+from flowd.domain.stored_value import COMPRESSION_VARIABLE, PATH_VARIABLE, THRESHOLD_VARIABLE
+from flowd.settings.secret_backends import AwsBackend, SecretBackend, read_backends
 from flowd.settings.types import (
+    Compression,
     Duration,
     FernetKeys,
     Folder,
@@ -16,6 +21,7 @@ from flowd.settings.types import (
     LogFormat,
     LogLevel,
     Names,
+    OptionalNames,
     OptionalSecret,
     PositiveDuration,
     Retention,
@@ -33,6 +39,7 @@ HEARTBEATS_PER_LEASE = 3
 
 _DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
 _QUEUES = ("database", "amqp", "amqps", "sqs")
+_PLACE = re.compile(r"file:///.+|(?!file:)[a-z][a-z0-9+.-]*://([^/@:]+@)?[^/@:]+(/.*)?")
 _LOOPBACK = ("localhost", "::1", "[::1]")
 
 
@@ -172,7 +179,11 @@ class WorkerSettings(Section):
     )
     drain_timeout: Duration = setting("60s", "How long running tasks may take to end once the node is told to stop.")
     max_map_length: int = setting(
-        "1024", "The longest list or dict that a task may return where another is mapped over it.", ge=1, le=1_000_000
+        "1024",
+        "The longest list or dict that a task may return where another is mapped over it; and the most instances of a"
+        " mapped task that crosses several arguments.",
+        ge=1,
+        le=1_000_000,
     )
     name: str = setting("", "What this worker is called; empty is the host's name.", max_length=150)
 
@@ -190,11 +201,24 @@ class LogsSettings(Section):
     """The logs of tasks, and the node's own."""
 
     url: str = setting("file://$FLOWD_HOME/logs", "Where the logs of tasks are kept.", pattern="^file:///")
+    store: str = setting(
+        "",
+        "Where the logs of tasks are brought while they are written, for every node to read: s3://BUCKET/PREFIX; empty"
+        " is nowhere, and then all nodes must share the folder of logs.url.",
+        pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s?#]*)?)?$",
+    )
+    store_region: str = setting("", "The AWS region of the bucket; empty is the machine's own.")
+    store_endpoint_url: str = setting("", "Where S3 is, if not at AWS: http://HOST:PORT or https://HOST.")
     limit: Size = setting("1GiB", "The longest log of one try; what follows is cut off, and marked so.", ge=1024)
     level: Level = setting(LogLevel.INFO.value, "The least severity that the node logs: debug, info, warning, error.")
     format: Style = setting(
         LogFormat.AUTO.value, "How the node logs: console, json, or auto for console on a terminal and json elsewhere."
     )
+
+    @field_validator("store_endpoint_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        return _http(url)
 
     @property
     def folder(self) -> Path:
@@ -202,11 +226,50 @@ class LogsSettings(Section):
         return Path(urlsplit(self.url).path)
 
 
+class MetricsSettings(Section):
+    """What `/metrics` tells."""
+
+    by_dag: bool = setting(
+        "false",
+        "Give tasks and runs the label dag_id, for the 500 busiest DAGs; whoever can reach /metrics reads their names.",
+    )
+
+
+class XComSettings(Section):
+    """Large XComs, kept beside the metastore."""
+
+    store: str = setting(
+        "",
+        "Where XComs go that are too large for the metastore: file:///FOLDER, which all workers share, or"
+        " s3://CONNECTION_ID@BUCKET/PREFIX; empty is nowhere.",
+    )
+    threshold: Size = setting("1MiB", "From how many bytes of JSON on an XCom is kept there; 0 is every one.", ge=0)
+    compression: Compression = setting("", "How it is compressed there: gzip, bz2, xz, or empty for not at all.")
+
+    @field_validator("store")
+    @classmethod
+    def _is_a_place(cls, store: str) -> str:
+        if store and not _PLACE.fullmatch(store):
+            raise ValueError("it must be file:///FOLDER or s3://CONNECTION_ID@BUCKET/PREFIX, without a password")
+        return store.rstrip("/")
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What processes that run tasks are told, under Airflow's names; without a store their environment's count."""
+        if not self.store:
+            return {}
+        return {
+            PATH_VARIABLE: self.store,
+            THRESHOLD_VARIABLE: str(self.threshold),
+            COMPRESSION_VARIABLE: self.compression,
+        }
+
+
 class SecuritySettings(Section):
     """Keys, and the first user."""
 
     secret_key: SigningKeys = setting(
-        "", "Signs sessions, tokens and messages. A comma list: the first signs, all are accepted.", secret=True
+        "", "Signs access tokens and messages. A comma list: the first signs, all are accepted.", secret=True
     )
     fernet_key: FernetKeys = setting(
         "", "Encrypts connections and variables. A comma list: the first encrypts, all decrypt.", secret=True
@@ -227,6 +290,75 @@ class SecuritySettings(Section):
         return _clear(self.fernet_key)
 
 
+class SecretsSettings(Section):
+    """Where variables and connections are looked up before the environment and the metastore."""
+
+    backend: OptionalNames = setting(
+        "",
+        "Backends, asked in this order: file, aws_secrets_manager, aws_parameter_store, or Airflow's class path of one."
+        " AIRFLOW__SECRETS__BACKEND says the same.",
+    )
+    backend_kwargs: OptionalSecret = setting(
+        "",
+        "What the backend is told: a JSON object of Airflow's keyword arguments; for several a list of them."
+        " AIRFLOW__SECRETS__BACKEND_KWARGS says the same.",
+        secret=True,
+    )
+    cache: Duration = setting("30s", "How long an answer of a backend is kept, also that there is none; 0s asks anew.")
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        _ = self.backends
+        return self
+
+    @property
+    def backends(self) -> tuple[SecretBackend, ...]:
+        """What is configured, in order."""
+        return read_backends(self.backend, self.backend_kwargs.get_secret_value() if self.backend_kwargs else "")
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What processes that run tasks are told, under Airflow's name: that there are backends, and no more."""
+        return {BACKEND_VARIABLE: ",".join(self.backend)} if self.backend else {}
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The credentials in clear, for the mask over the logs."""
+        backends = [one for one in self.backends if isinstance(one, AwsBackend)]
+        given = [secret for one in backends for secret in (one.aws_secret_access_key, one.aws_session_token)]
+        return tuple(one.get_secret_value() for one in given if one)
+
+
+class OidcSettings(Section):
+    """Logging in through an OpenID Connect provider; without an issuer there is none."""
+
+    issuer: str = setting("", "The provider's address, exactly as its own document spells it; https://.")
+    client_id: str = setting("", "What the provider knows flowd as.")
+    client_secret: OptionalSecret = setting(
+        "", "What flowd shows the provider; empty if it asks for none.", secret=True
+    )
+    label: str = setting("single sign-on", "What people know the provider as, on the login page.", min_length=1)
+    scopes: Names = setting("openid,profile,email", "What is asked of the provider; some want `groups` as well.")
+    username_claim: str = setting("preferred_username", "The claim that is the user's name, as email.", min_length=1)
+    groups_claim: str = setting(
+        "groups", "The claim with the user's groups; a dot leads inside, as realm_access.roles.", min_length=1
+    )
+    admin_groups: OptionalNames = setting("", "The groups at the provider whose members are Admin; * is everybody.")
+    op_groups: OptionalNames = setting("", "The groups whose members are Op.")
+    user_groups: OptionalNames = setting("", "The groups whose members are User.")
+    viewer_groups: OptionalNames = setting("", "The groups whose members are Viewer; who is in no group is not let in.")
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if self.issuer and not is_safe_url(self.issuer):
+            raise ValueError("issuer must be https://, or http:// on this machine: a login in clear is anybody's")
+        if self.issuer and not self.client_id:
+            raise ValueError("an issuer without a client_id: FLOWD__OIDC__CLIENT_ID is what the provider calls flowd")
+        if self.issuer and "openid" not in self.scopes:
+            raise ValueError("scopes must hold openid: without it the provider sends no ID token")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything a node is told; made by `flowd.settings.load.load_settings`."""
 
@@ -241,7 +373,11 @@ class Settings(BaseSettings):
     scheduler: SchedulerSettings
     worker: WorkerSettings
     logs: LogsSettings
+    metrics: MetricsSettings
+    xcom: XComSettings
     security: SecuritySettings
+    oidc: OidcSettings
+    secrets: SecretsSettings
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _warnings: tuple[str, ...] = PrivateAttr(default=())
@@ -267,13 +403,15 @@ class Settings(BaseSettings):
         """Where each setting came from, by its name (`worker.lease`)."""
         return self._sources
 
-    def secrets(self) -> tuple[str, ...]:
+    def secret_texts(self) -> tuple[str, ...]:
         """Every secret text, for the mask over the logs."""
         password = self.security.admin_password
         passwords = [password_of(url.get_secret_value()) for url in (self.database.url, self.queue.url)]
-        given = [password.get_secret_value() if password else None, *passwords]
+        client_secret = self.oidc.client_secret
+        given = [one.get_secret_value() if one else None for one in (password, client_secret)] + passwords
         given += [unquote(text) for text in passwords if text and unquote(text) != text]
-        return (*self.security.secret_keys, *self.security.fernet_keys, *(text for text in given if text))
+        keys = (*self.security.secret_keys, *self.security.fernet_keys, *self.secrets.secrets)
+        return (*keys, *(text for text in given if text))
 
 
 def _scheme(url: SecretUrl) -> str:
@@ -286,6 +424,14 @@ def _of_scheme(url: SecretUrl, wanted: tuple[str, ...]) -> SecretUrl:
     if "://" not in url.get_secret_value() or _scheme(url) not in wanted:
         raise ValueError(f"{found}; wanted one of {', '.join(f'{name}://' for name in wanted)}")
     return url
+
+
+def is_safe_url(url: str) -> bool:
+    """Return whether what is sent there cannot be read on the way: https://, or http:// on this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    is_here = host in _LOOPBACK or host.startswith("127.")
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_here))
 
 
 def _http(url: str) -> str:

@@ -6,7 +6,7 @@ from base64 import urlsafe_b64decode
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Secret, SecretStr
 from pydantic.config import JsonDict
@@ -126,11 +126,13 @@ Retention = Annotated[
 ]
 Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(format_size)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_items), Field(min_length=1)]
+OptionalNames = Annotated[tuple[str, ...], BeforeValidator(_items)]
 Roles = Annotated[tuple[NodeRole, ...], BeforeValidator(_items), Field(min_length=1)]
 SigningKeys = Annotated[tuple[Annotated[SecretStr, AfterValidator(_is_long_enough)], ...], BeforeValidator(_items)]
 FernetKeys = Annotated[tuple[Annotated[SecretStr, AfterValidator(_is_fernet_key)], ...], BeforeValidator(_items)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_unset_where_empty)]
 Folder = Annotated[Path, AfterValidator(_absolute)]
+Compression = Literal["", "gzip", "bz2", "xz"]
 Level = Annotated[LogLevel, BeforeValidator(_lowercase)]
 Style = Annotated[LogFormat, BeforeValidator(_lowercase)]
 

@@ -11,7 +11,7 @@ with DAG("mapped", schedule=None, start_date=datetime(2024, 1, 1), default_args=
     def numbers() -> list[int]:
         return [3, 4]
 
-    @task
+    @task(map_index_template="{{ task.op_kwargs['x'] }} and {{ task.op_kwargs['y'] }}")
     def add(x: int, y: int) -> int:
         return x + y
 

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from flowd.child.channel import Channel
+from flowd.child.supervision import kept
 from flowd.sdk import dag_file
+from flowd.sdk.secret_values import mask_secret
 
 
 def main(channel: Channel, payload: Mapping[str, Any]) -> None:
@@ -50,6 +52,14 @@ def do_ask(channel: Channel, payload: Mapping[str, Any]) -> None:
     """Ask the node, as often as told, and send the replies as the result."""
     replies = [channel.request("question", number=number) for number in range(payload["times"])]
     channel.send_result({"replies": replies})
+
+
+def do_hide(channel: Channel, payload: Mapping[str, Any]) -> None:
+    """Have the secret masked, then let a subprocess print it, in two writes for each."""
+    with kept(channel):
+        mask_secret(payload["secret"])
+        subprocess.run(["bash", "-c", payload["script"]], env={"S": payload["secret"]}, check=True)
+        say(payload["secret"], sys.stderr)
 
 
 def do_flood(channel: Channel, payload: Mapping[str, Any]) -> None:

@@ -63,7 +63,7 @@ class Node:
 
     async def pids(self) -> list[int]:
         """The keeper, the two main processes, and what forked away."""
-        await eventually(lambda: (self._folder / "pids").exists(), 20)
+        await eventually(lambda: (self._folder / "pids").exists())
         away = await written_pid(self._folder / "away")
         return [*map(int, (self._folder / "pids").read_text().split()), away]
 

@@ -107,3 +107,13 @@ async def test_a_log_that_cannot_be_opened_starts_nothing(keeper: Keeper, bench:
 
     assert ended.by is EndedBy.NOT_STARTED
     assert ended.error is not None and "Is a directory" in ended.error
+
+
+async def test_a_secret_is_masked_in_the_output_of_subprocesses_too(keeper: Keeper, bench: Bench) -> None:
+    script = 'echo -n "${S:0:5}"; sleep 0.05; echo "${S:5} and $S"; echo -n "$S"; echo done'
+
+    ended = await run(keeper, bench.call("hide", secret="pass word/1", script=script))
+
+    assert bench.texts("o") == ["*** and ***", "***done"]
+    assert bench.texts("e") == ["***"]
+    assert ended.last_line == "pass word/1done"

@@ -13,8 +13,7 @@ from flowd.actions.clear_tasks import clear_run
 from flowd.actions.mark import mark_run, mark_tasks
 from flowd.clock import SystemClock
 from flowd.domain.dag_run import DagRun
-from flowd.domain.errors import MetastoreUnavailable
-from flowd.domain.ids import UNMAPPED, TaskId
+from flowd.domain.errors import MetastoreUnavailable, NotFound
 from flowd.domain.lease import LeaseWatch
 from flowd.domain.states import RunState, TaskState
 from flowd.domain.task_machine import MAX_LOST
@@ -75,6 +74,7 @@ class Chaos:
         if fate < 0.06:
             return  # it dies without a word
         if fate < 0.70:
+            await site.leave(claimed, [0] * self.chance.randint(0, 3))
             await site.succeed(claimed)
         elif fate < 0.85:
             await site.fail(claimed, is_retry_allowed=self.chance.random() < 0.7)
@@ -90,10 +90,12 @@ class Chaos:
         fate = self.chance.random()
         if fate < 0.5:
             await clear_run(self.user.backends, run.dag_id, run.run_id, only_failed=self.chance.random() < 0.5)
-        elif fate < 0.8 and (tasks := list(await self.user.states(run))):
-            chosen = TaskId(self.chance.choice(tasks))
+        elif fate < 0.8 and (places := await self.user.places(run)):
             state = self.chance.choice([TaskState.SUCCESS, TaskState.FAILED])
-            await mark_tasks(self.user.backends, run.dag_id, run.run_id, [(chosen, UNMAPPED)], state)
+            # It may expand in between: then there is no such instance any more.
+            with suppress(NotFound):
+                chosen = [self.chance.choice(places)]
+                await mark_tasks(self.user.backends, run.dag_id, run.run_id, chosen, state)
         else:
             await mark_run(self.user.backends, run.dag_id, run.run_id, self.chance.choice(list(MARKS)))
 

@@ -1,6 +1,6 @@
 """Timetable specs survive JSON and refuse what could never run."""
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from json import dumps, loads
 from typing import Any
 
@@ -12,6 +12,7 @@ from flowd.domain.errors import InvalidSchedule
 from flowd.domain.timetable import (
     ContinuousTimetable,
     CronDataIntervalTimetable,
+    CronPartitionTimetable,
     CronTriggerTimetable,
     CustomTimetable,
     DeltaDataIntervalTimetable,
@@ -20,6 +21,7 @@ from flowd.domain.timetable import (
     MultipleCronTriggerTimetable,
     NullTimetable,
     OnceTimetable,
+    RuntimePartitionTimetable,
     TimetableSpec,
     timetable_from_json,
 )
@@ -27,14 +29,19 @@ from flowd.domain.timetable import (
 expressions = st.sampled_from(["0 0 * * *", "*/15 * * * *", "0 0 * * * 30", "0 0 L * *"])
 zones = st.sampled_from(["UTC", "Europe/Zurich", "America/New_York"])
 deltas = st.timedeltas(timedelta(microseconds=1), timedelta(days=10_000))
+immediately = st.booleans() | st.none() | st.timedeltas(timedelta(0), timedelta(days=9))
 intervals = st.timedeltas(timedelta(0), timedelta(days=10_000))
 specs: st.SearchStrategy[TimetableSpec] = st.one_of(
     st.sampled_from([NullTimetable(), OnceTimetable(), ContinuousTimetable()]),
     st.builds(CronDataIntervalTimetable, expressions, zones),
-    st.builds(CronTriggerTimetable, expressions, zones, intervals),
+    st.builds(CronTriggerTimetable, expressions, zones, intervals, immediately),
+    st.builds(
+        CronPartitionTimetable, expressions, zones, st.integers(-5, 5), st.sampled_from(["%Y", "%Y-%m-%d"]), immediately
+    ),
+    st.just(RuntimePartitionTimetable()),
     st.builds(DeltaDataIntervalTimetable, deltas),
     st.builds(DeltaTriggerTimetable, deltas, intervals),
-    st.builds(MultipleCronTriggerTimetable, st.tuples(expressions, expressions), zones, intervals),
+    st.builds(MultipleCronTriggerTimetable, st.tuples(expressions, expressions), zones, intervals, immediately),
     st.builds(
         CustomTimetable,
         name=st.text(),
@@ -97,3 +104,26 @@ def test_a_negative_data_interval_is_refused() -> None:
 def test_a_cron_spec_checks_its_expression() -> None:
     with pytest.raises(InvalidSchedule, match="bad hour"):
         CronDataIntervalTimetable("0 24 * * *", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("spec", "date", "key"),
+    [
+        (CronPartitionTimetable("0 0 * * *", "UTC"), datetime(2026, 3, 2, tzinfo=UTC), "2026-03-02T00:00:00"),
+        (CronPartitionTimetable("0 0 * * *", "UTC", -2, "%Y-%m-%d"), datetime(2026, 2, 28, tzinfo=UTC), "2026-02-28"),
+        (CronPartitionTimetable("0 0 * * *", "UTC", 1, "%Y-%m-%d"), datetime(2026, 3, 3, tzinfo=UTC), "2026-03-03"),
+        (CronPartitionTimetable("0 0 * * *", "UTC", -1), datetime(2026, 3, 1, tzinfo=UTC), "2026-03-01T00:00:00"),
+    ],
+)
+def test_the_run_at_a_tick_is_about_a_partition(spec: CronPartitionTimetable, date: datetime, key: str) -> None:
+    assert spec.partition_at(datetime(2026, 3, 2, tzinfo=UTC)) == (date, key)
+    assert spec.date_of(key) == date
+
+
+def test_the_key_of_a_partition_is_of_the_local_clock() -> None:
+    spec = CronPartitionTimetable("0 0 * * *", "Asia/Taipei")
+    tick = datetime(2026, 3, 1, 16, tzinfo=UTC)
+
+    assert spec.partition_at(tick) == (tick, "2026-03-02T00:00:00")
+    with pytest.raises(ValueError, match="does not match format"):
+        spec.date_of("monday")

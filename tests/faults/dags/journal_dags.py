@@ -15,9 +15,10 @@ from airflow.decorators import task
 from airflow.models import BaseOperator, Variable
 from airflow.operators.bash import BashOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Asset, AsyncCallback, DeadlineAlert, DeadlineReference
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import Asset, AssetWatcher, AsyncCallback, DeadlineAlert, DeadlineReference
 from airflow.timetables.base import DagRunInfo, Timetable
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 IDENTITY = ("DAG_ID", "DAG_RUN_ID", "TASK_ID", "MAP_INDEX", "TRY_NUMBER", "CLAIM_TOKEN")
 TICK_SECONDS = 0.1
@@ -83,6 +84,18 @@ class Soon(BaseTrigger):
         yield TriggerEvent("soon")
 
 
+class Clock(BaseEventTrigger):
+    """Says four times a second that an asset has changed."""
+
+    def serialize(self):
+        return f"{__name__}.Clock", {}
+
+    async def run(self):
+        while True:
+            await asyncio.sleep(0.25)
+            yield TriggerEvent("tick")
+
+
 class Deferred(BaseOperator):
     """Waits without a process, and writes in the journal when it goes on."""
 
@@ -95,6 +108,7 @@ class Deferred(BaseOperator):
 
 MANY = {"max_active_runs": 2_000, "max_active_tasks": 500, "schedule": None, "start_date": datetime(2024, 1, 1)}
 CHANGED = Asset("journal://changed")
+WATCHED = Asset("journal://watched", watchers=[AssetWatcher(name="clock", trigger=Clock())])
 PATIENT = {"retries": 10, "retry_delay": timedelta(milliseconds=200)}
 
 with DAG("journal_chain", default_args=PATIENT, **MANY):
@@ -156,11 +170,17 @@ with DAG(
 ):
     BashOperator(task_id="tick", bash_command=script(0))
 
+with DAG("journal_idle", is_paused_upon_creation=True, **MANY):
+    BashOperator(task_id="never", bash_command=script(0))
+
 with DAG("journal_callback", default_args=PATIENT, on_success_callback=lambda context: None, **MANY):
     BashOperator(task_id="only", bash_command=script(0))
 
 with DAG("journal_outlet", default_args=PATIENT, **MANY):
     BashOperator(task_id="changes", bash_command=script(0), outlets=[CHANGED])
+
+with DAG("journal_watched", is_paused_upon_creation=True, default_args=PATIENT, **{**MANY, "schedule": [WATCHED]}):
+    BashOperator(task_id="seen", bash_command=script(0))
 
 with DAG("journal_asset", default_args=PATIENT, **{**MANY, "schedule": [CHANGED]}):
     BashOperator(task_id="answers", bash_command=script(0))
@@ -186,19 +206,43 @@ with DAG(
 ):
     BashOperator(task_id="tick", bash_command=script(0))
 
+with DAG(
+    "journal_backfill",
+    default_args=PATIENT,
+    **{**MANY, "schedule": timedelta(days=1), "end_date": datetime(2024, 1, 1), "catchup": False},
+):
+    BashOperator(task_id="replayed", bash_command=script(0))
+
 with DAG("journal_deferred", default_args=PATIENT, **MANY):
     Deferred(task_id="waits")
 
 with DAG("journal_person", default_args=PATIENT, **MANY):
     ApprovalOperator(task_id="asks", subject="Go on?") >> BashOperator(task_id="goes_on", bash_command=script(0))
 
+with DAG("journal_unanswered", default_args=PATIENT, **MANY):
+    (
+        ApprovalOperator(task_id="asks", subject="Go on?", defaults="Approve", response_timeout=timedelta(seconds=1))
+        >> BashOperator(task_id="goes_on", bash_command=script(0))
+    )
+
+with DAG("journal_triggered", default_args=PATIENT, **MANY):
+    BashOperator(task_id="only", bash_command=script(0))
+
+with DAG("journal_triggering", default_args=PATIENT, **MANY):
+    TriggerDagRunOperator(
+        task_id="triggers", trigger_dag_id="journal_triggered", wait_for_completion=True, poke_interval=0.5
+    )
+
 with DAG("journal_asking", default_args=PATIENT, **MANY):
 
-    @task
-    def asks(ti=None) -> None:
+    @task(inlets=[CHANGED])
+    def asks(ti=None, task_state_store=None, asset_state_store=None) -> None:
         live(0)
         ti.xcom_push(key="asked", value=1)
         Variable.set("journal_asking", "set")
         Variable.delete("journal_asking")
+        for store in (task_state_store, asset_state_store[CHANGED]):
+            store.set("asked", 1)
+            store.delete("asked")
 
     asks() >> BashOperator(task_id="templated", bash_command=script(0), env={"WHEN": "{{ ds }}"}, append_env=True)

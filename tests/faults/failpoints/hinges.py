@@ -1,7 +1,9 @@
 """Hinges: how the doors are hung on a node's code from outside, with no flag in the code itself."""
 
 import importlib
+import os
 import pkgutil
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,6 +13,7 @@ from typing import Any
 import flowd.queue
 from flowd.child.keeper_client import Keeper, KeeperDied
 from flowd.db.driver import Driver
+from flowd.db.driver_postgresql import PostgresqlDriver
 from flowd.db.failures import BrokenConnection
 from flowd.db.metastore import Metastore
 from flowd.db.transaction import Transaction
@@ -64,8 +67,13 @@ def _hang_commits(keeper: Gatekeeper) -> None:
         if door is None:  # of a reader
             await commit(self)
             return
-        if await keeper.pass_by(door, Moment.BEFORE) is not None:
-            raise BrokenConnection from OSError(f"failpoint before {door}")
+        match await keeper.pass_by(door, Moment.BEFORE):
+            case Action.STOP_AMID:
+                assert isinstance(self, PostgresqlDriver)
+                await self._connection.prepare("SELECT 1")
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case Action():
+                raise BrokenConnection from OSError(f"failpoint before {door}")
         await commit(self)
         if await keeper.pass_by(door, Moment.AFTER) is not None:
             raise BrokenConnection from OSError(f"failpoint after {door}")

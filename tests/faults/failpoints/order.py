@@ -13,10 +13,14 @@ VARIABLE = "FLOWD_FAULT_ORDERS"
 
 
 class Action(StrEnum):
-    """What happens. FAIL is told to the caller as the world would; DROP is not told to anyone."""
+    """What happens. FAIL is told to the caller as the world would; DROP is not told to anyone.
+
+    STOP_AMID stops where the metastore has been told to prepare a statement, and not yet to run it.
+    """
 
     KILL = "kill"
     STOP = "stop"
+    STOP_AMID = "stop-amid-a-statement"
     DELAY = "delay"
     FAIL = "fail"
     DROP = "drop"
@@ -43,11 +47,12 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Obeyed:
-    """An order that a node came to obey, and when (CLOCK_MONOTONIC)."""
+    """An order that a node came to obey, when (CLOCK_MONOTONIC), and which of its processes."""
 
     door: str
     action: Action
     at_ns: int
+    pid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,8 @@ class OrderBook:
 
     def note_obeyed(self, order: Order) -> None:
         """Write it down before it happens: it may be the last thing this process does."""
-        _append(self.path.with_suffix(".obeyed"), f"{order.door} {order.action.value} {time.monotonic_ns()}\n")
+        line = f"{order.door} {order.action.value} {time.monotonic_ns()} {os.getpid()}\n"
+        _append(self.path.with_suffix(".obeyed"), line)
 
     def note_passed(self, door: str) -> None:
         """Note that the node came through a door."""
@@ -83,7 +89,7 @@ class OrderBook:
     def obeyed(self) -> list[Obeyed]:
         """Every order obeyed so far, by this process and those before it."""
         lines = (line.split() for line in _lines(self.path.with_suffix(".obeyed")))
-        return [Obeyed(door, Action(action), int(at_ns)) for door, action, at_ns in lines]
+        return [Obeyed(door, Action(action), int(at_ns), int(pid)) for door, action, at_ns, pid in lines]
 
     @property
     def passed(self) -> set[str]:

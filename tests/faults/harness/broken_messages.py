@@ -74,7 +74,7 @@ class Interceptor:
 
     def put(self, messages: Sequence[bytes]) -> None:
         """Publish these messages to the queue, confirmed."""
-        self._wires.call(self._put(messages), seconds=300)
+        self._wires.call(self._put(messages), seconds=900)
 
     async def _take(self, least: int) -> list[bytes]:
         taken: list[bytes] = []

@@ -160,6 +160,8 @@ class Cluster:
 
     def restart_dead(self) -> None:
         """Start the nodes that have ended, and return when they are ready."""
+        for member in self.members.values():
+            member.await_death()
         dead = [member.process for member in self.members.values() if not member.process.is_running]
         for process in dead:
             process.launch()

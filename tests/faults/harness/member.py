@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import psutil
 
-from tests.faults.failpoints.order import Order, OrderBook
+from tests.faults.failpoints.order import Action, Order, OrderBook
 from tests.faults.harness.link import Link
 from tests.support.node_process import NodeProcess
+
+DYING_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,14 @@ class Member:
             with suppress(psutil.NoSuchProcess):
                 if any("keeper" in part for part in child.cmdline()):
                     child.kill()
+
+    def await_death(self) -> None:
+        """Return when the process has ended, where it was to kill itself: it says so before, and may die slowly."""
+        process = self.process.process
+        if process is not None and any(
+            one.action is Action.KILL and one.pid == process.pid for one in self.book.obeyed
+        ):
+            process.wait(DYING_SECONDS)
 
     def pause(self) -> None:
         """SIGSTOP the node; its keeper goes on."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from flowd.actions.pause_dag import set_paused
 from flowd.db import asset_events
+from flowd.db.asset_events import FoundBy
 from flowd.domain.assets import AliasSpec, AllOf, AssetCondition, AssetNews, AssetSpec
 from flowd.domain.dag_spec import DagSpec
 from flowd.domain.ids import DagId, RunId
@@ -53,7 +54,7 @@ async def test_the_success_of_a_producer_starts_the_consumer_with_its_events(sit
     assert (run_type, by) == ("asset_triggered", "asset")
     async with site.metastore.reading() as tx:
         (event,) = await asset_events.of_run(tx, DagId("consumer"), RunId(run_id))
-        assert await asset_events.by_name(tx, "x", is_alias=False) == [event]
+        assert await asset_events.find(tx, FoundBy.NAME, "x") == [event]
     assert (event.uri, event.extra, event.source_dag_id, event.source_task_id) == (
         "s3://x",
         {"rows": 3},
@@ -105,7 +106,7 @@ async def test_an_alias_starts_who_waits_for_it_and_later_the_asset_alone_does(
 
     assert len(await runs_of(site)) == 2
     async with site.metastore.reading() as tx:
-        assert len(await asset_events.by_name(tx, "later", is_alias=True)) == 1
+        assert len(await asset_events.find(tx, FoundBy.ALIAS, "later")) == 1
 
 
 async def test_nothing_is_queued_for_a_paused_dag_nor_by_a_task_that_is_skipped(
@@ -140,3 +141,15 @@ async def test_a_dag_that_is_no_longer_scheduled_by_assets_forgets_their_events(
     assert await runs_of(site) == []
     assert await site.rows("SELECT event FROM asset_event_queue") == []
     assert await site.rows("SELECT id FROM asset_use WHERE dag_id = 'consumer'") == []
+
+
+async def test_events_are_found_by_uri_whatever_the_assets_are_called(site: LedgerSite, tmp_path: Path) -> None:
+    other = AssetSpec(name="another name", uri=X.uri)
+    await site.put(producer(X, other, Y))
+
+    await produce(site, tmp_path, *(AssetNews(asset=one, extra={"of": one.name}) for one in (X, other, Y)))
+
+    async with site.metastore.reading() as tx:
+        found = await asset_events.find(tx, FoundBy.URI, X.uri)
+        assert [one.extra["of"] for one in found] == ["x", "another name"]
+        assert await asset_events.find(tx, FoundBy.NAME, X.uri) == []

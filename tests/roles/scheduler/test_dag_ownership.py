@@ -104,3 +104,13 @@ def test_a_dag_has_one_owner_at_most_every_refusal_is_told_and_a_second_decision
     after += [known(dag_id, path) for dag_id, path in homes.items() if dag_id not in {dag.dag_id for dag in dags}]
     assert plan(files, after, absent).files == decided.files
     assert plan(files, after, absent).inactive == ()
+
+
+def test_a_dag_of_a_pushed_bundle_is_neither_taken_over_nor_ended() -> None:
+    pushed = KnownDag(dag_id=DagId("x"), file="a.py", is_active=True, bundle_name="team")
+
+    taken = plan({"b.py": parsed("b.py", "x"), "a.py": parsed("a.py")}, [pushed], gone=set())
+    gone = plan({}, [pushed], gone={"a.py"})
+
+    assert taken.files["b.py"].owned == () and "the bundle team already" in str(taken.files["b.py"].error)
+    assert taken.inactive == gone.inactive == ()

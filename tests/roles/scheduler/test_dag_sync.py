@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowd.db import bundles, dags
+from flowd.db import bundles, dags, parse_requests
 from flowd.db.metastore import Metastore
 from flowd.db.transaction import Transaction
 from flowd.domain.ids import BundleHash
@@ -460,6 +460,26 @@ async def test_a_file_is_parsed_again_after_a_while_for_what_it_defines_may_hang
     await sync.step()
 
     assert (await site.dags())["a"]["number"] == 2
+
+
+async def test_a_file_that_somebody_asks_for_is_parsed_again_once_and_no_other(site: Site) -> None:
+    outside = site.root / "tables.txt"
+    outside.write_text("one")
+    for name in ("a", "b"):
+        site.write(**{name: f"task = open({str(outside)!r}).read()\n" + dag(name).replace('"t"', "task")})
+    sync = site.sync()
+    await sync.step()
+    outside.write_text("two")
+    async with site.metastore.transaction() as tx:
+        assert await parse_requests.ask(tx, "a.py")
+        assert not await parse_requests.ask(tx, "nope.py")
+
+    await sync.step()
+    outside.write_text("three")
+    await sync.step()
+
+    known = await site.dags()
+    assert (known["a"]["number"], known["b"]["number"]) == (2, 1)
 
 
 async def test_the_watch_rings_the_loop_at_a_change(site: Site) -> None:

@@ -1,26 +1,19 @@
 """DeadlineWatcher: a run that is late is told of once, by real callbacks in a child process."""
 
 import hashlib
-import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
 from flowd.db import bundles
-from flowd.db.secrets_store import Connections, Variables
 from flowd.domain.deadline import DeadlineKind, DeadlineSpec
-from flowd.roles.bundle_cache import BundleCache
-from flowd.roles.look_ups import Library
-from flowd.roles.scheduler.author_code import AuthorCode
 from flowd.roles.scheduler.deadline_watcher import DeadlineWatcher
-from flowd.security.vault import Vault
+from tests.roles.scheduler.author_codes import author_code_of
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import POLL, LedgerSite
 from tests.support.specs import NOW, a_dag, a_task
 
-KEY = Fernet.generate_key().decode()
 HOUR = timedelta(hours=1)
 FILE = """
 from datetime import timedelta
@@ -69,15 +62,7 @@ def told(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def watcher(site: LedgerSite, tmp_path: Path) -> DeadlineWatcher:
-    vault, store = Vault([KEY]), site.metastore
-    library = Library(metastore=store, variables=Variables(store, vault), connections=Connections(store, vault))
-    code = AuthorCode(
-        library=library,
-        bundles=BundleCache(store, tmp_path / "bundles"),
-        environ={"PATH": os.environ["PATH"]},
-        logs=tmp_path / "logs",
-    )
-    return DeadlineWatcher(store, site.graphs, code, POLL)
+    return DeadlineWatcher(site.metastore, site.graphs, author_code_of(site, tmp_path), POLL)
 
 
 async def begin(site: LedgerSite, told: Path) -> None:

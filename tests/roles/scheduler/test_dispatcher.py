@@ -2,10 +2,13 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
 from flowd.actions.pause_dag import set_paused
+from flowd.actions.task_queues import set_queue_paused
+from flowd.domain.deferral import Deferral, Resume
 from flowd.domain.ids import DagId
 from flowd.queue.base import Claimed
 from flowd.roles.scheduler import dispatcher
@@ -37,6 +40,39 @@ async def test_a_freed_slot_goes_to_the_next_waiter(site: LedgerSite) -> None:
 
     assert await site.work() == ["high", "low"]
     assert await site.run_state(run) == "success"
+
+
+@pytest.mark.parametrize(("include_deferred", "follows"), [(False, True), (True, False)])
+async def test_a_deferred_task_keeps_its_slot_in_a_pool_that_includes_those(
+    site: LedgerSite, include_deferred: bool, follows: bool
+) -> None:
+    await site.set_pool("gpu", 1, include_deferred=include_deferred)
+    run = await site.begin(a_dag(a_task("waits", pool="gpu", priority=2), a_task("next", pool="gpu"), a_task("free")))
+    await site.defer((await site.claim())["waits"], Deferral(otherwise=Resume(method="done")), timedelta(hours=1))
+
+    await site.dispatcher.step()
+
+    states = await site.states(run)
+    assert (states["next"] == "queued") is follows
+    assert states["waits"] == "deferred" and states["free"] == "running"
+
+
+async def test_nothing_is_queued_in_a_paused_queue_until_it_is_resumed_and_it_hides_nothing(site: LedgerSite) -> None:
+    await set_queue_paused(site.backends, "gpu", True)
+    await site.set_pool("small", 1)
+    run = await site.begin(
+        a_dag(*(a_task(f"t{n}", queue="gpu", pool="small", priority=2) for n in range(3)), a_task("z", pool="small"))
+    )
+    held = await site.states(run)
+    looks = [await site.dispatcher.step() for _ in range(2)]
+
+    await set_queue_paused(site.backends, "gpu", False)
+    await site.set_pool("small", 9)
+    await site.settle()
+
+    assert held == {"t0": "scheduled", "t1": "scheduled", "t2": "scheduled", "z": "queued"}
+    assert looks == [False, False]
+    assert set((await site.states(run)).values()) == {"queued"}
 
 
 @pytest.mark.parametrize("slots", [0, 1])

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from flowd.actions.clear_tasks import ClearSelection, clear_run, clear_tasks
+from flowd.actions.why import why
 from flowd.domain.ids import TaskId
-from flowd.domain.map_length import Expansion, LiteralLength, ResultLength
+from flowd.domain.map_length import CrossedLength, Expansion, LiteralLength, ResultLength
 from flowd.domain.task_spec import TaskRole, TaskSpec
 from flowd.domain.trigger_rules import TriggerRule
 from flowd.domain.work import NoWork
+from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LedgerSite
 from tests.support.specs import a_dag, a_task
 
@@ -164,6 +166,38 @@ async def test_a_task_of_many_batches_of_instances_runs_whole(site: LedgerSite) 
     assert set(states.values()) == {"success"}
 
 
+@pytest.mark.parametrize("kind", ["alone", "group"])
+@pytest.mark.parametrize(("items", "state"), [(512, "success"), (513, "upstream_failed")])
+async def test_what_would_be_crossed_to_more_instances_than_may_be_makes_none(
+    open_sqlite_site: OpenSite, items: int, state: str, kind: str
+) -> None:
+    site = open_sqlite_site()
+    crossed = CrossedLength((ResultLength(TaskId("a")), LiteralLength(2)))
+    expansion = Expansion(length=crossed, group="g" if kind == "group" else None)
+    spec = a_dag(a_task("a"), a_task("g.m", after=["a"], expansion=expansion, work=NoWork()))
+    run = await site.begin(spec)
+
+    await site.work(returning={"a": list(range(items))})
+
+    states = await site.states(run)
+    assert {found for name, found in states.items() if name != "a"} == {state}
+    assert len(states) == (1025 if state == "success" else 2)
+    if state != "success":
+        assert await why(site.backends, run.dag_id, run.run_id, TaskId("g.m")) == [
+            "its arguments cross to 1026 instances, and worker.max_map_length allows fewer: give it less to cross, or"
+            " raise the setting"
+        ]
+
+
+async def test_a_task_mapped_over_no_list_says_so(site: LedgerSite) -> None:
+    run = await site.begin(a_dag(a_task("a"), over("m", "a")))
+
+    await site.work()
+
+    found = await why(site.backends, run.dag_id, run.run_id, TaskId("m"))
+    assert found == ["a task that it is mapped over has returned no list and no dict"]
+
+
 def grouped(task_id: str, length: Any, **fields: Any) -> TaskSpec:
     """A task of the mapped group g."""
     return a_task(task_id, expansion=Expansion(length=length, group="g"), **fields)
@@ -248,6 +282,34 @@ async def test_a_branch_in_a_mapped_group_decides_for_its_own_map_index(site: Le
     await site.work(branches={"g.branch[0]": ["g.left"]})
 
     assert await site.states(run) == named("g.branch", 2) | {"g.left[0]": "skipped", "g.left[1]": "success"}
+
+
+@pytest.mark.parametrize("items", [1, 0])
+async def test_a_task_of_a_mapped_group_that_could_begin_before_the_items_are_known_begins_then(
+    site: LedgerSite, items: int
+) -> None:
+    run = await site.begin(
+        a_dag(
+            times("m", 2),
+            grouped("g.x", ResultLength(TaskId("m")), after=["m"]),
+            grouped("g.y", ResultLength(TaskId("m")), after=["g.x"], trigger_rule=R.ALL_DONE),
+            a_task("end", after=["g.y"], trigger_rule=R.ALL_DONE),
+        )
+    )
+    first, second = await site.worker().claim_next(["default"], 2)
+
+    await site.fail(first)
+    await site.settle()
+    early = await site.states(run)
+    await site.leave(second, 1 if items else None)
+    await site.succeed(second)
+    await site.work()
+
+    assert (early["g.x"], early["g.y"]) == ("upstream_failed", "none")
+    expanded = {"g.y[0]": "success"} if items else {"g.y": "skipped"}
+    assert await site.states(run) == {"m[0]": "failed", "m[1]": "success", "g.x": "upstream_failed"} | expanded | {
+        "end": "success"
+    }
 
 
 @pytest.mark.parametrize("failing", ["g.setup[0]", "g.work[1]"])

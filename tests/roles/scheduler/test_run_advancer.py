@@ -9,16 +9,18 @@ from structlog.testing import capture_logs
 from flowd.actions.clear_tasks import clear_run
 from flowd.actions.mark import mark_run
 from flowd.actions.pause_dag import set_paused
+from flowd.db.graphs import Graphs
 from flowd.db.ledger import advance, read
 from flowd.db.transaction import Transaction
 from flowd.domain.errors import IllegalTransition
 from flowd.domain.ids import RunKey
-from flowd.domain.states import RunState
+from flowd.domain.states import RunState, TaskState
 from flowd.roles.loop import Bell
 from flowd.roles.scheduler import run_advancer
 from flowd.roles.scheduler.run_advancer import RunAdvancer
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LedgerSite
+from tests.support.query_plans import recorded
 from tests.support.specs import NOW, a_dag, a_task
 
 DAY = timedelta(days=1)
@@ -58,6 +60,32 @@ async def test_a_rung_run_that_another_scheduler_holds_is_tried_again_soon(open_
 
     assert pause == run_advancer.HELD_PAUSE
     assert await site.states(run) == {"a": "success", "b": "scheduled"}
+
+
+async def test_no_effect_is_dated_before_its_cause(open_server_site: OpenSite) -> None:
+    site, other = open_server_site(), open_server_site()
+    run = await site.begin(a_dag(a_task("a"), a_task("b", after=["a"]), max_active_runs=2))
+    claimed = (await site.claim())["a"]
+    queued = await site.trigger()
+
+    async with other.metastore.transaction() as tx:
+        await advance.lock_dags(tx, [run.dag_id])
+        advancing = asyncio.create_task(site.advancer.advance([run.key, queued.key]))
+        # It has the runs and the clock that came with them, and waits for the DAG, to see whether it is paused.
+        while await free(other, [run.key, queued.key]):  # noqa: ASYNC110 (locks tell nobody)
+            await asyncio.sleep(0)
+        await other.succeed(claimed)
+    await advancing
+
+    a, b = await site.instance(run, "a"), await site.instance(run, "b")
+    assert b.state is TaskState.SCHEDULED and a.ended_at is not None and b.scheduled_at is not None
+    assert b.scheduled_at >= a.ended_at
+
+
+async def free(site: LedgerSite, keys: list[RunKey]) -> list[RunKey]:
+    """Which of these runs nobody holds."""
+    async with site.metastore.transaction() as tx:
+        return [run.key for run in (await read.free_runs(tx, keys))[0]]
 
 
 async def test_a_ring_for_a_run_that_is_no_more_is_forgotten(site: LedgerSite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,6 +359,7 @@ async def test_under_steady_rings_what_was_forgotten_is_found_at_every_interval(
         timedelta(0),
         scheduled=Bell(),
         ended=Bell(),
+        backfill_news=Bell(),
         callbacks_due=Bell(),
         asset_news=Bell(),
     )
@@ -346,7 +375,14 @@ async def test_under_steady_rings_what_was_forgotten_is_found_at_every_interval(
 def rare(site: LedgerSite) -> RunAdvancer:
     """An advancer that looks around by itself once a day."""
     return RunAdvancer(
-        site.metastore, site.graphs, DAY, scheduled=Bell(), ended=Bell(), callbacks_due=Bell(), asset_news=Bell()
+        site.metastore,
+        site.graphs,
+        DAY,
+        scheduled=Bell(),
+        ended=Bell(),
+        backfill_news=Bell(),
+        callbacks_due=Bell(),
+        asset_news=Bell(),
     )
 
 
@@ -453,3 +489,19 @@ async def test_a_dag_is_paused_after_so_many_failed_runs_in_a_row(site: LedgerSi
         paused.append(bool((await site.rows("SELECT is_paused FROM dag"))[0][0]))
 
     assert paused == [False, False, False, True]
+
+
+async def test_what_a_dag_allows_is_known_while_its_runs_wait_though_its_graph_is_not(
+    open_sqlite_site: OpenSite,
+) -> None:
+    site = open_sqlite_site(graphs=Graphs(most_tasks=0))
+    await site.begin(a_dag(a_task("t"), max_active_runs=1))
+    waiting = await site.trigger()
+    await site.settle()
+
+    with recorded(["dag_version"]) as statements:
+        site.advancer.look()
+        await site.advancer.step()
+
+    assert await site.run_state(waiting) == "queued"
+    assert [one.text for one in statements if "spec" in one.text] == []

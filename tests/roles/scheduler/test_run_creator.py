@@ -1,13 +1,20 @@
 """RunCreator: each due instant has its run, once, whoever makes it and whatever was missed."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from flowd.actions.pause_dag import set_paused
 from flowd.domain.ids import DagId
-from flowd.domain.timetable import ContinuousTimetable, CronDataIntervalTimetable, OnceTimetable
+from flowd.domain.timetable import (
+    ContinuousTimetable,
+    CronDataIntervalTimetable,
+    CronPartitionTimetable,
+    CronTriggerTimetable,
+    OnceTimetable,
+)
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import LedgerSite
 from tests.support.specs import a_dag, a_task
@@ -43,6 +50,19 @@ async def test_with_catchup_every_interval_since_the_start_date_gets_its_run(sit
     )
     assert {tuple(map(str, row[:2])) for row in rows} == {("scheduled", "timetable")}
     assert all(row[2] and row[3] for row in rows)
+
+
+async def test_a_dag_without_a_start_date_may_run_at_once_for_the_tick_before(site: LedgerSite) -> None:
+    yearly = CronTriggerTimetable("0 0 1 1 *", "UTC", run_immediately=True)
+    await site.put(
+        a_dag(a_task("t"), timetable=yearly),
+        a_dag(a_task("t"), dag_id="waits", timetable=replace(yearly, run_immediately=False)),
+    )
+
+    await create_all(site)
+
+    assert await run_ids(site) == [f"scheduled__{datetime.now(UTC).year}-01-01T00:00:00+00:00"]
+    assert await site.rows("SELECT 1 FROM dag WHERE dag_id = 'waits' AND next_run_after IS NOT NULL")
 
 
 async def test_without_catchup_only_the_latest_complete_interval_gets_a_run(site: LedgerSite) -> None:
@@ -182,3 +202,18 @@ async def test_a_dag_whose_runs_cannot_be_made_keeps_no_other_from_its_own(site:
     assert await site.creator.step() is True
 
     assert await site.rows("SELECT DISTINCT dag_id FROM dag_run") == [("good",)]
+
+
+async def test_a_run_of_a_partition_has_its_key_and_no_logical_date(open_sqlite_site: OpenSite) -> None:
+    site = open_sqlite_site()
+    spec = replace(a_daily_dag(2, catchup=True), timetable=CronPartitionTimetable("0 0 * * *", "UTC", -1, "%Y-%m-%d"))
+    await site.put(spec)
+
+    await create_all(site)
+
+    rows = await site.rows("SELECT run_id, partition_key, logical_date, data_interval_start FROM dag_run ORDER BY id")
+    ticks = [spec.start_date + number * DAY for number in range(3)]
+    keys = [f"{tick - DAY:%Y-%m-%d}" for tick in ticks]
+    assert rows == [
+        (f"scheduled__{tick.isoformat()}__{key}", key, None, None) for tick, key in zip(ticks, keys, strict=True)
+    ]

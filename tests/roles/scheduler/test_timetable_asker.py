@@ -1,33 +1,29 @@
 """TimetableAsker: authors' own timetables plan runs from child processes, and a bad one costs nobody else."""
 
 import hashlib
-import os
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 from structlog.testing import capture_logs
 
 from flowd.db import bundles, dags, schedules
 from flowd.db.dags import FreshDag
-from flowd.db.secrets_store import Connections, Variables
+from flowd.db.ledger import intervals
+from flowd.db.moments import from_db
+from flowd.domain.dag_run import DagRun
 from flowd.domain.data_interval import DataInterval, NextRun
 from flowd.domain.ids import DagId
 from flowd.domain.timetable import CustomTimetable
-from flowd.roles.bundle_cache import BundleCache
-from flowd.roles.look_ups import Library
 from flowd.roles.loop import Bell
-from flowd.roles.scheduler.author_code import AuthorCode
 from flowd.roles.scheduler.timetable_asker import TimetableAsker
-from flowd.security.vault import Vault
+from tests.roles.scheduler.author_codes import author_code_of
 from tests.support.ledger_fixtures import OpenSite
 from tests.support.ledger_site import POLL, LedgerSite
 from tests.support.specs import NOW, a_dag, a_task
 
-KEY = Fernet.generate_key().decode()
 FILE = """
 from datetime import timedelta
 from airflow import DAG
@@ -43,7 +39,13 @@ class Yearly(Timetable):
         end = start.replace(year=start.year + 1)
         return DagRunInfo.interval(start=start, end=end) if end.year <= 2003 else None
 
+    def infer_manual_data_interval(self, *, run_after):
+        return DataInterval(run_after.replace(year=run_after.year - 1), run_after)
+
 class Broken(Timetable):
+    def infer_manual_data_interval(self, *, run_after):
+        raise RuntimeError("the timetable is broken")
+
     def next_dagrun_info(self, *, last_automated_data_interval, restriction):
         raise RuntimeError("the timetable is broken")
 
@@ -70,15 +72,8 @@ def site(open_sqlite_site: OpenSite) -> LedgerSite:
 
 @pytest.fixture
 def asker(site: LedgerSite, tmp_path: Path) -> TimetableAsker:
-    vault, store = Vault([KEY]), site.metastore
-    library = Library(metastore=store, variables=Variables(store, vault), connections=Connections(store, vault))
-    code = AuthorCode(
-        library=library,
-        bundles=BundleCache(store, tmp_path / "bundles"),
-        environ={"PATH": os.environ["PATH"]},
-        logs=tmp_path / "logs",
-    )
-    return TimetableAsker(store, site.graphs, code, POLL, planned=Bell())
+    code = author_code_of(site, tmp_path)
+    return TimetableAsker(site.metastore, site.graphs, code, POLL, planned=Bell(), advancer=site.advancer)
 
 
 async def put(site: LedgerSite, *names: str, **fields: Any) -> None:
@@ -173,3 +168,53 @@ async def test_a_bundle_that_is_gone_is_logged(site: LedgerSite, asker: Timetabl
         assert await asker.step() is False
 
     assert [one["event"] for one in logs if one["log_level"] == "warning"] == ["timetable could not be asked"]
+
+
+async def interval_of(site: LedgerSite, run: DagRun) -> DataInterval | None:
+    ((start, end),) = await site.rows(
+        "SELECT data_interval_start, data_interval_end FROM dag_run WHERE id = :id", id=run.key
+    )
+    return None if start is None else DataInterval(from_db(start), from_db(end))
+
+
+async def test_a_triggered_run_waits_until_its_timetable_has_said_what_it_is_about(
+    site: LedgerSite, asker: TimetableAsker
+) -> None:
+    await put(site, "yearly", end_date=START)
+    run = await site.trigger("yearly", logical_date=NOW)
+    undated = await site.trigger("yearly")
+    await site.settle()
+    waiting = [await site.run_state(one) for one in (run, undated)]
+
+    await asker.step()
+    await site.settle()
+
+    assert waiting == ["queued", "running"], "a run without a date is about no interval"
+    assert await interval_of(site, run) == DataInterval(NOW.replace(year=NOW.year - 1), NOW)
+    assert await site.run_state(run) == "running"
+    assert await interval_of(site, undated) is None
+
+
+async def test_where_a_timetable_fails_a_triggered_run_is_about_its_own_moment(
+    site: LedgerSite, asker: TimetableAsker
+) -> None:
+    await put(site, "broken")
+    run = await site.trigger("broken", logical_date=NOW)
+
+    with capture_logs() as logs:
+        await asker.step()
+    await site.settle()
+
+    assert (await interval_of(site, run), await site.run_state(run)) == (DataInterval.at(NOW), "running")
+    assert any(one["event"] == "timetable failed" and one["dag"] == "broken" for one in logs)
+
+
+async def test_a_run_that_was_given_its_interval_keeps_it(site: LedgerSite, asker: TimetableAsker) -> None:
+    await put(site, "yearly")
+    given = DataInterval(START, NOW)
+    run = await site.trigger("yearly", logical_date=NOW, data_interval=given)
+
+    async with site.metastore.transaction() as tx:
+        is_changed = await intervals.give_interval(tx, run.key, DataInterval.at(NOW))
+
+    assert (is_changed, await interval_of(site, run)) == (False, given)

@@ -180,7 +180,7 @@ async def test_a_bundle_stays_for_as_long_as_its_task_runs(site: LedgerSite, kee
     async with reporting(site, tmp_path) as reporter:
         attempt = Attempt(claimed, a_bench(site.backends, reporter, tmp_path, cache))
         running = asyncio.ensure_future(attempt.run(keeper))
-        await eventually(here.exists, 20)
+        await eventually(here.exists)
 
         await cache.path(other)
 

@@ -13,7 +13,7 @@ from flowd.queue.base import Claimed
 from flowd.roles.worker.report import Report
 from flowd.roles.worker.spool import SPOOL, Spool
 from tests.roles.worker.reports import keep, report_on, reporting
-from tests.support.ledger_site import LedgerSite
+from tests.support.ledger_site import LedgerSite, token_of
 from tests.support.paper_queue import PaperQueue
 from tests.support.specs import a_dag, a_task
 
@@ -85,3 +85,17 @@ async def test_a_report_whose_commit_was_not_answered_counts_and_rings(site: Led
 
     assert (first, again, late) == (True, True, False)
     assert [bool(runs) for runs in doorbell.rung] == [True, True, False]
+
+
+async def test_the_name_of_a_map_index_is_kept_with_every_end_that_counts(site: LedgerSite, tmp_path: Path) -> None:
+    await site.begin(a_dag(a_task("good"), a_task("bad"), a_task("none")))
+    claims = await site.claim()
+    async with reporting(site, tmp_path) as reporter:
+        await reporter.report(report_on(claims["good"], rendered_map_index="a"))
+        failed = Failed(claims["bad"].token, timedelta(0))
+        await reporter.report(report_on(claims["bad"], failed, rendered_map_index="b"))
+        await reporter.report(report_on(claims["none"]))
+        await reporter.report(report_on(claims["none"], Failed(token_of(7), timedelta(0)), rendered_map_index="fenced"))
+
+    found = await site.rows("SELECT task_id, rendered_map_index FROM task_instance ORDER BY task_id")
+    assert found == [("bad", "b"), ("good", "a"), ("none", None)]

@@ -71,3 +71,15 @@ def test_the_text_of_an_error_can_be_stored() -> None:
 )
 def test_a_result_that_makes_no_sense_is_a_failure(result: dict[str, Any]) -> None:
     assert isinstance(verdict(Ended(by=EndedBy.EXIT, result=result)).event, Failed)
+
+
+def test_the_name_of_a_map_index_comes_with_any_outcome_and_can_be_stored() -> None:
+    def name(**result: Any) -> str | None:
+        return verdict(Ended(by=EndedBy.EXIT, result=result)).rendered_map_index
+
+    assert name(outcome="success", rendered_map_index="north\0") == "north\\x00"
+    assert name(outcome="failed", rendered_map_index="north") == "north"
+    assert name(outcome="success") is None
+    assert isinstance(
+        verdict(Ended(by=EndedBy.EXIT, result={"outcome": "success", "rendered_map_index": 7})).event, Failed
+    )

@@ -59,12 +59,12 @@ async def test_a_try_that_was_cleared_as_it_ended_is_released_at_once(site: Ledg
     run = await site.begin(a_dag(a_task("load", work=BashWork(script=script))))
     async with working(site, tmp_path) as worker:
         await site.queue.publish([])
-        await eventually(here.exists, 20)
+        await eventually(here.exists)
         await clear_run(site.backends, run.dag_id, run.run_id)
         assert await site.states(run) == {"load": "restarting"}
 
         go.touch()
-        await eventually(lambda: worker.slots.taken == 0, 20)
+        await eventually(lambda: worker.slots.taken == 0)
 
     assert await site.states(run) == {"load": "none"}
 
@@ -72,6 +72,45 @@ async def test_a_try_that_was_cleared_as_it_ended_is_released_at_once(site: Ledg
 async def test_a_drained_worker_lets_its_tasks_end(site: LedgerSite, tmp_path: Path) -> None:
     run = await site.begin(a_dag(a_task("load", work=BashWork(script=f"touch {tmp_path}/here; sleep 0.3"))))
     async with working(site, tmp_path):
-        await eventually((tmp_path / "here").exists, 20)
+        await eventually((tmp_path / "here").exists)
 
     assert await site.states(run) == {"load": "success"}
+
+
+async def test_a_resting_worker_takes_nothing_lets_its_tasks_end_and_goes_on_when_it_is_told(
+    site: LedgerSite, tmp_path: Path
+) -> None:
+    go, here, there = tmp_path / "go", tmp_path / "here", tmp_path / "there"
+    first = await site.begin(
+        a_dag(a_task("load", work=BashWork(script=f"touch {here}; until [ -e {go} ]; do sleep 0.02; done")))
+    )
+    async with working(site, tmp_path) as worker:
+        await site.queue.publish([])
+        await eventually(here.exists)
+        worker.rest(True)
+        second = await site.begin(a_dag(a_task("load", work=BashWork(script=f"touch {there}")), dag_id="second"))
+        await site.queue.publish([])
+        go.touch()
+        while True:
+            if await site.states(first) == {"load": "success"}:
+                break
+            await asyncio.sleep(0.02)
+
+        assert await site.states(second) == {"load": "queued"}
+        assert (worker.is_taking_work, worker.is_ready) == (False, True)
+
+        worker.rest(False)
+        await eventually(there.exists)
+
+    assert await site.states(second) == {"load": "success"}
+
+
+async def test_a_worker_that_rests_can_be_told_to_end(site: LedgerSite, tmp_path: Path) -> None:
+    async with working(site, tmp_path) as worker:
+        await eventually(lambda: worker.is_ready)
+        worker.rest(True)
+        worker.rest(True)
+
+        assert worker.is_ready and not worker.is_taking_work
+
+    assert not worker.is_ready

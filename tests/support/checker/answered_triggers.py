@@ -6,9 +6,15 @@ from collections.abc import Iterable, Iterator
 from tests.support.checker.evidence import Evidence, Outcome, Request, Run
 from tests.support.checker.violation import Invariant, Violation
 
+WISH = "flowd:task:"
+"""How the keys begin under which tasks trigger runs; each wish of a task has one key, whichever try utters it."""
+
 
 def answered_triggers(evidence: Evidence) -> Iterator[Violation]:
-    """Every OK has its one run, a key never has two, and no run has a key that nobody sent or that was refused."""
+    """Every OK has its one run, a key never has two, and no run has a key that nobody sent or that was refused.
+
+    What a task triggers is in no client's journal; a wish of a task has at most one run.
+    """
     if evidence.requests is None:
         return
     runs_by_key: dict[tuple[str, str], list[Run]] = defaultdict(list)
@@ -21,7 +27,10 @@ def answered_triggers(evidence: Evidence) -> Iterator[Violation]:
     for name, requests in requests_by_key.items():
         yield from _of_key(name, requests, runs_by_key.get(name, []))
     for name, runs in runs_by_key.items():
-        if name not in requests_by_key:
+        if name[1].startswith(WISH):
+            if len(runs) > 1:
+                yield _violation(name, f"one wish of a task has {len(runs)} runs: {_names(runs)}")
+        elif name not in requests_by_key:
             yield _violation(name, f"the ledger has {_names(runs)}, and no client sent this key")
 
 

@@ -4,6 +4,7 @@ from tests.support.checker.answered_triggers import answered_triggers
 from tests.support.checker.causes import causes
 from tests.support.checker.endings import endings
 from tests.support.checker.evidence import Evidence
+from tests.support.checker.expansions import expansions
 from tests.support.checker.fenced_writes import fenced_writes
 from tests.support.checker.histories import histories
 from tests.support.checker.limits import limits
@@ -28,10 +29,11 @@ RULES = (
     overlaps,
     starts_after_claim,
     logged_bytes,
+    expansions,
 )
 """One for each invariant, in their order."""
 
 
 def check(evidence: Evidence) -> list[Violation]:
-    """Return every violation of I1 to I12 that the evidence shows; none where all that it can decide holds."""
+    """Return every violation of I1 to I13 that the evidence shows; none where all that it can decide holds."""
     return [violation for rule in RULES for violation in rule(evidence)]

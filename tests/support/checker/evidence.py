@@ -6,6 +6,7 @@ Moments of the metastore's clock end in `_us` (microseconds since 1970), moments
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,7 +33,10 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalLine:
-    """One line that a task's own process has written, whatever anybody else believes of it."""
+    """One line that a task's own process has written, whatever anybody else believes of it.
+
+    `items` are how many items it is about to return, said with its end; None where it does not say.
+    """
 
     number: int
     word: Word
@@ -41,6 +45,7 @@ class JournalLine:
     try_number: int
     token: str
     pid: int
+    items: int | None = None
 
 
 class Outcome(StrEnum):
@@ -117,12 +122,18 @@ class RunChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a DAG says of one of its tasks."""
+    """What a DAG says of one of its tasks.
+
+    Of a mapped one `length` says to how many instances it expands, in the words of the DAG's document, and
+    `mapped_group` which group it shares its map indexes with.
+    """
 
     upstream: Sequence[str] = ()
     trigger_rule: str = "all_success"
     max_active_tis_per_dag: int | None = None
     max_active_tis_per_dagrun: int | None = None
+    length: Mapping[str, Any] | None = None
+    mapped_group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +143,15 @@ class Dag:
     tasks: Mapping[str, Task] = field(default_factory=dict)
     max_active_tasks: int = 0
     max_active_runs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill:
+    """The backfill that a run is of, since it was made: its own limit is then the run's, and not the DAG's."""
+
+    key: int
+    max_active_runs: int
+    made_at_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +165,7 @@ class Run:
     unfinished: int = 0
     idempotency_key: str | None = None
     dag: Dag = field(default_factory=Dag)
+    backfill: Backfill | None = None
     history: Sequence[RunChange] = ()
 
 
@@ -154,8 +175,8 @@ class Evidence:
 
     `is_time_up` says that whatever was to end has had the time that I9 gives it. `is_clock_steady` is False where the
     metastore's clock was moved: what can only be told from the order of its moments is then not decided.
-    `commit_skew_us` is how long a transaction may take from reading the clock to its commit: so much later may what it
-    wrote have become visible. A run moved to another DAG version is judged by the one it is pinned to now.
+    `commit_skew_us` is how long a transaction may take from reading the clock to its commit: so much later may others
+    have seen the slots that it gave back. A run moved to another DAG version is judged by the one it is pinned to now.
     """
 
     runs: Sequence[Run] = ()

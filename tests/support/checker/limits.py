@@ -90,12 +90,14 @@ def _moves(instance: Instance, group: str, weight: int, most: int) -> Iterator[_
 
 def _run_moves(runs: Iterable[Run], skew_us: int) -> Iterator[_Move]:
     for run in runs:
-        if run.dag.max_active_runs:
-            for change in run.history:
-                before, after = change.source == "running", change.target == "running"
-                if before != after:
-                    told = f"version {change.version} of run {run.run_id}"
-                    at_us = change.at_us if after else change.at_us - skew_us
-                    yield _Move(
-                        at_us, f"max_active_runs of {run.dag_id}", 1 if after else -1, run.dag.max_active_runs, told
-                    )
+        group, most, since_us = f"max_active_runs of {run.dag_id}", run.dag.max_active_runs, None
+        if run.backfill is not None:
+            # A run that a backfill runs again was another's before that: whose is not in the history.
+            group, most = f"max_active_runs of backfill {run.backfill.key}", run.backfill.max_active_runs
+            since_us = run.backfill.made_at_us
+        for change in run.history if most else ():
+            before, after = change.source == "running", change.target == "running"
+            if before != after and (since_us is None or change.at_us >= since_us):
+                told = f"version {change.version} of run {run.run_id}"
+                at_us = change.at_us if after else change.at_us - skew_us
+                yield _Move(at_us, group, 1 if after else -1, most, told)

@@ -11,7 +11,18 @@ from flowd.db.metastore import Metastore
 from flowd.db.rows import Row
 from flowd.db.transaction import Transaction
 from flowd.logs.paths import log_path
-from tests.support.checker.evidence import Attempt, Change, Dag, Evidence, Instance, Run, RunChange, Task, TaskKey
+from tests.support.checker.evidence import (
+    Attempt,
+    Backfill,
+    Change,
+    Dag,
+    Evidence,
+    Instance,
+    Run,
+    RunChange,
+    Task,
+    TaskKey,
+)
 from tests.support.checker.journal import parse_journal, parse_requests, read_text
 
 COMMIT_SKEW_US = 10_000_000
@@ -56,6 +67,10 @@ async def _runs(tx: Transaction, dags: dict[int, Dag]) -> dict[int, Run]:
         "SELECT run, version, from_state, to_state, cause, at FROM run_transition ORDER BY run, version"
     ):
         history[run].append(RunChange(version=version, source=source, target=target, cause=cause, at_us=at))
+    backfills = {
+        key: Backfill(key=key, max_active_runs=limit, made_at_us=made_at)
+        for key, limit, made_at in await tx.execute("SELECT id, max_active_runs, created_at FROM backfill")
+    }
     return {
         key: Run(
             dag_id=dag_id,
@@ -65,10 +80,11 @@ async def _runs(tx: Transaction, dags: dict[int, Dag]) -> dict[int, Run]:
             unfinished=unfinished,
             idempotency_key=idempotency_key,
             dag=dags[pinned],
+            backfill=backfills.get(backfill),
             history=history[key],
         )
-        for key, dag_id, run_id, pinned, state, version, unfinished, idempotency_key in await tx.execute(
-            "SELECT id, dag_id, run_id, dag_version, state, version, unfinished, idempotency_key FROM dag_run"
+        for key, dag_id, run_id, pinned, state, version, unfinished, idempotency_key, backfill in await tx.execute(
+            "SELECT id, dag_id, run_id, dag_version, state, version, unfinished, idempotency_key, backfill FROM dag_run"
             " ORDER BY id"
         )
     }
@@ -156,6 +172,8 @@ def _dag(spec: dict[str, Any]) -> Dag:
                 trigger_rule=task["trigger_rule"],
                 max_active_tis_per_dag=task["max_active_tis_per_dag"],
                 max_active_tis_per_dagrun=task["max_active_tis_per_dagrun"],
+                length=task.get("expansion", {}).get("length"),
+                mapped_group=task.get("expansion", {}).get("group"),
             )
             for task in spec["tasks"]
         },

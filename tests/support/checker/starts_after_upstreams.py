@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tests.support.checker.evidence import Change, Evidence, Instance, JournalLine, Task, TaskKey, Word
+from tests.support.checker.evidence import Change, Evidence, Instance, JournalLine, Task, Word
+from tests.support.checker.mapped_instances import MappedInstances
 from tests.support.checker.state_graph import ENDED
 from tests.support.checker.violation import Invariant, Violation
 
@@ -42,12 +43,12 @@ def is_satisfied(rule: str, ends: Ends) -> bool:
 def starts_after_upstreams(evidence: Evidence) -> Iterator[Violation]:
     """Whenever a task was scheduled for the first time, its upstreams stood as its rule asks, by the ledger's moments.
 
-    What becomes visible within `commit_skew_us` after its moment counts as well. By the journal, a task whose rule is
-    all_success begins after the last line of every upstream whose success it was told of.
+    By the journal, a task whose rule is all_success begins after the last line of every upstream whose success it was
+    told of.
     """
     if not evidence.is_clock_steady:
         return
-    by_key = {instance.task: instance for instance in evidence.instances}
+    instances = MappedInstances(evidence)
     dags = {(run.dag_id, run.run_id): run.dag for run in evidence.runs}
     spoken = _Spoken(evidence.journal or ())
     for instance in evidence.instances:
@@ -56,22 +57,18 @@ def starts_after_upstreams(evidence: Evidence) -> Iterator[Violation]:
         task = dag.tasks.get(key.task_id) if dag else None
         if task is None:
             continue
-        upstreams = [by_key.get(TaskKey(key.dag_id, key.run_id, name)) for name in task.upstream]
         for change in instance.history:
             if change.source == "none" and change.cause in STARTS:
-                yield from _start(instance, change, task, upstreams, evidence.commit_skew_us)
+                upstreams = [one for name in task.upstream for one in instances.upstreams(key, name, change.at_us)]
+                yield from _start(instance, change, task, upstreams)
                 if task.trigger_rule == "all_success":
                     yield from spoken.too_early(instance, change, upstreams)
 
 
-def _start(
-    instance: Instance, change: Change, task: Task, upstreams: Sequence[Instance | None], skew_us: int
-) -> Iterator[Violation]:
-    later = {one.at_us for upstream in upstreams if upstream for one in upstream.history}
-    cuts = [change.at_us, *sorted(at for at in later if change.at_us < at <= change.at_us + skew_us)]
-    stood = [Counter(_state_at(upstream, cut) for upstream in upstreams) for cut in cuts]
-    if not any(is_satisfied(task.trigger_rule, ends) for ends in stood):
-        found = ", ".join(f"{count} {state}" for state, count in stood[0].items())
+def _start(instance: Instance, change: Change, task: Task, upstreams: Sequence[Instance | None]) -> Iterator[Violation]:
+    stood = Counter(_state_at(upstream, change.at_us) for upstream in upstreams)
+    if not is_satisfied(task.trigger_rule, stood):
+        found = ", ".join(f"{count} {state}" for state, count in stood.items())
         finding = f"version {change.version} starts it by {task.trigger_rule} over {found}"
         yield Violation(Invariant.I6, str(instance.task), finding)
 

@@ -52,9 +52,11 @@ _RUN_EDGES: dict[str, tuple[frozenset[str], str]] = {
     "succeeded": (frozenset({"running"}), "success"),
     "failed": (frozenset({"running"}), "failed"),
     "timed out": (frozenset({"running"}), "failed"),
+    "deadlocked": (frozenset({"running"}), "failed"),
     "cleared": (frozenset({"queued", "running", "success", "failed"}), "queued"),
     "marked success": (frozenset({"queued", "running", "success", "failed"}), "success"),
     "marked failed": (frozenset({"queued", "running", "success", "failed"}), "failed"),
+    "backfill cancelled": (frozenset({"queued"}), "failed"),
 }
 
 RUN_ENDED = frozenset({"success", "failed"})

@@ -24,8 +24,10 @@ TARGETS: Mapping[str, str] = {
     "cleared": "none",
     "marked": "success",
     "decided": "skipped",
+    "removed": "removed",
     "completed without work": "success",
 }
+_CAUSES = {"retried": "failed", "removed": "decided"}
 WELL = ("scheduled", "queued", "claimed", "succeeded")
 IN_TWO_LEGS = ("scheduled", "queued", "claimed", "rescheduled", *WELL)
 ONCE_MORE = ("scheduled", "queued", "claimed", "retried", *WELL)
@@ -37,7 +39,10 @@ def token_of(try_number: int, leg: int = 0) -> str:
 
 
 def a_history(words: Sequence[str], *, begin_us: int = 0, owner: str = "") -> list[Change]:
-    """The history that these causes make, one a microsecond; `retried` is a failure with a try left."""
+    """The history that these causes make, one a microsecond; `retried` is a failure with a try left.
+
+    `removed` is the decision that a map index lies beyond the items.
+    """
     changes: list[Change] = []
     state, number, leg, held = "none", 0, 0, None
     for version, word in enumerate(words, start=1):
@@ -49,7 +54,7 @@ def a_history(words: Sequence[str], *, begin_us: int = 0, owner: str = "") -> li
                 version=version,
                 source=state,
                 target=target,
-                cause="failed" if word == "retried" else word,
+                cause=_CAUSES.get(word, word),
                 try_number=number,
                 token=held if "running" in (state, target) else None,
                 at_us=begin_us + version,

@@ -6,8 +6,21 @@ from typing import Any
 
 import pytest
 
+from tests.support.checker.answered_triggers import WISH
 from tests.support.checker.check import check
-from tests.support.checker.evidence import Attempt, Dag, Evidence, Instance, Outcome, Request, Run, Task, TaskKey
+from tests.support.checker.evidence import (
+    Attempt,
+    Backfill,
+    Dag,
+    Evidence,
+    Instance,
+    Outcome,
+    Request,
+    Run,
+    Task,
+    TaskKey,
+    Word,
+)
 from tests.support.checker.stories import (
     A_TASK,
     IN_TWO_LEGS,
@@ -24,7 +37,7 @@ from tests.support.checker.stories import (
 )
 from tests.support.checker.violation import Invariant
 
-I1, I2, I3, I4, I5, I6, I7, I8, I9, I10, I11, I12 = Invariant
+I1, I2, I3, I4, I5, I6, I7, I8, I9, I10, I11, I12, I13 = Invariant
 
 FIRST = lines_of("begin", "tick", "end")
 SECOND = lines_of("begin", "end", try_number=2, pid=200, begin_ns=100, number=4)
@@ -186,7 +199,9 @@ def requests(*told: tuple[str, str, str | None]) -> list[Request]:
     ]
 
 
+A_WISH = f"{WISH}7:1:1"
 RUNS_OF_K = [an_ended_run(idempotency_key="k")]
+RUNS_OF_A_WISH = [an_ended_run(idempotency_key=A_WISH)]
 
 
 @pytest.mark.parametrize(
@@ -203,6 +218,8 @@ RUNS_OF_K = [an_ended_run(idempotency_key="k")]
         ([*RUNS_OF_K, an_ended_run(run_id="run2", idempotency_key="k")], [("ok", "k", "run1")], False),
         (RUNS_OF_K, [("fail", "k", None)], False),
         (RUNS_OF_K, [], False),
+        (RUNS_OF_A_WISH, [], True),
+        ([*RUNS_OF_A_WISH, an_ended_run(run_id="run2", idempotency_key=A_WISH)], [], False),
     ],
 )
 def test_the_ledger_has_what_clients_were_told(
@@ -267,10 +284,101 @@ def test_a_task_starts_when_its_rule_is_satisfied_by_what_was_committed(
     assert broken(evidence) == (set() if is_well else {I6})
 
 
-def test_what_became_visible_while_the_transaction_was_under_way_counts() -> None:
-    evidence = below("all_success", WELL, start_at_us=3)
+def a_mapped_run(*words: Sequence[str], items: int | None, length: Any = None, begins_us: int = 4) -> Evidence:
+    """A task `up` that returns a list, and the instances of `m`, mapped over it, with histories that begin later."""
+    dag = Dag(tasks={"up": Task(), "m": Task(upstream=["up"], length=length or {"result_of": "up"})})
+    up = TaskKey("etl", "run1", "up")
+    instances = [an_instance(*WELL, task=up)]
+    for place, told in enumerate(words):
+        key = TaskKey("etl", "run1", "m", place)
+        instances.append(an_instance(task=key, history=a_history(told, begin_us=begins_us, owner=f"m{place}")))
+    journal = [
+        replace(line, items=items if line.word is Word.END else None)
+        for line in lines_of("begin", "end", token="uptoken1", task=up)
+    ]
+    return Evidence(runs=[an_ended_run(dag=dag)], instances=instances, journal=journal, is_time_up=False)
 
-    assert broken(replace(evidence, commit_skew_us=1)) == set()
+
+STARTED = ("scheduled",)
+REMOVED = ("removed",)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "is_well"),
+    [
+        (a_mapped_run(STARTED, STARTED, items=2), True),
+        (a_mapped_run(STARTED, STARTED, items=1), False),
+        (a_mapped_run(STARTED, STARTED, items=3), False),
+        (a_mapped_run(STARTED, STARTED, items=None), True),
+        (a_mapped_run(STARTED, REMOVED, items=1), True),
+        (a_mapped_run(STARTED, REMOVED, items=2), False),
+        (a_mapped_run(STARTED, items=None, length={"items": 1}), True),
+        (a_mapped_run(STARTED, items=None, length={"items": 2}), False),
+        (a_mapped_run(*[STARTED] * 4, items=2, length={"crossed": [{"result_of": "up"}, {"items": 2}]}), True),
+        (a_mapped_run(*[STARTED] * 3, items=2, length={"chained": [{"result_of": "up"}, {"items": 1}]}), True),
+        (
+            a_mapped_run(STARTED, items=2, length={"zipped": [{"result_of": "up"}, {"items": 1}], "is_longest": False}),
+            True,
+        ),
+    ],
+)
+def test_a_mapped_task_starts_as_many_instances_as_it_has_items(evidence: Evidence, is_well: bool) -> None:
+    assert broken(evidence) == (set() if is_well else {I13})
+
+
+@pytest.mark.parametrize("indexes", [(0, 2), (-1, 0), (1,)])
+def test_map_indexes_have_no_gap(indexes: tuple[int, ...]) -> None:
+    evidence = a_mapped_run(items=None)
+    strange = [an_instance(task=TaskKey("etl", "run1", "m", index)) for index in indexes]
+
+    assert broken(replace(evidence, instances=[*evidence.instances, *strange])) == {I13}
+
+
+def test_an_instance_that_starts_without_a_map_index_is_found() -> None:
+    evidence = a_mapped_run(items=1)
+    unexpanded = an_instance(task=TaskKey("etl", "run1", "m"), history=a_history(STARTED, begin_us=4))
+
+    assert broken(replace(evidence, instances=[*evidence.instances, unexpanded])) == {I13}
+
+
+def below_mapped(at_us: int, group: str | None, *above: Sequence[str], index: int = -1) -> Evidence:
+    """An instance `low` that is scheduled at a moment, below a mapped task whose instances begin at 0."""
+    literal = {"items": len(above)}
+    own = literal if index >= 0 else None
+    dag = Dag(
+        tasks={
+            "m": Task(length=literal, mapped_group=group),
+            "low": Task(upstream=["m"], length=own, mapped_group=group if own else None),
+        }
+    )
+    instances = [
+        an_instance(task=TaskKey("etl", "run1", "m", place), history=a_history(words, owner=f"m{place}"))
+        for place, words in enumerate(above)
+    ] + [
+        an_instance(
+            task=TaskKey("etl", "run1", "low", place),
+            history=a_history(STARTED, begin_us=at_us - 1) if place == index else [],
+        )
+        for place in (range(len(above)) if own else [-1])
+    ]
+    return Evidence(runs=[an_ended_run(dag=dag)], instances=instances, is_time_up=False)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "is_well"),
+    [
+        (below_mapped(9, None, WELL, WELL), True),
+        (below_mapped(9, None, WELL, STARTED), False),
+        (below_mapped(9, None, WELL, FAILS), False),
+        (below_mapped(9, "g", WELL, STARTED, index=0), True),
+        (below_mapped(9, "g", STARTED, WELL, index=0), False),
+        (below_mapped(9, "g", STARTED, WELL, index=1), True),
+    ],
+)
+def test_what_waits_for_a_mapped_task_waits_for_all_of_it_and_in_a_mapped_group_for_its_own(
+    evidence: Evidence, is_well: bool
+) -> None:
+    assert broken(evidence) == (set() if is_well else {I6})
 
 
 def test_a_task_that_began_before_its_upstream_ended_by_their_own_words_is_found() -> None:
@@ -328,6 +436,21 @@ def test_no_more_runs_run_than_the_dag_allows(second_begins_us: int, is_well: bo
     ]
 
     assert broken(Evidence(runs=runs)) == (set() if is_well else {I7})
+
+
+@pytest.mark.parametrize(("second_begins_us", "is_well"), [(9, False), (20, True)])
+def test_a_backfill_has_a_limit_of_its_own_since_it_was_made(second_begins_us: int, is_well: bool) -> None:
+    backfill = Backfill(key=1, max_active_runs=1, made_at_us=2)
+    of_the_dag = an_ended_run(run_id="by hand", dag=Dag(max_active_runs=1), begin_us=5, end_us=30)
+    earlier = an_ended_run(run_id="run again", dag=Dag(max_active_runs=1), begin_us=0, end_us=1)
+    runs = [
+        an_ended_run(run_id=f"run{begin}", dag=Dag(max_active_runs=1), begin_us=begin, end_us=begin + 15)
+        for begin in (5, second_begins_us)
+    ]
+
+    evidence = Evidence(runs=[of_the_dag, *(replace(run, backfill=backfill) for run in [earlier, *runs])])
+
+    assert broken(evidence) == (set() if is_well else {I7})
 
 
 def test_a_line_that_is_missing_behind_a_truncation_mark_is_accounted_for() -> None:

@@ -19,6 +19,7 @@ class Invariant(StrEnum):
     I10 = "no two processes of one task instance overlap in real time"
     I11 = "no forged, replayed or altered message starts anything that is not queued"
     I12 = "every byte a task wrote is in its log, or covered by a truncation marker"
+    I13 = "a mapped task has an instance for each item, and none beyond them starts"
 
 
 @dataclass(frozen=True, slots=True)

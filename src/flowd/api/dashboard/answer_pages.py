@@ -1,8 +1,5 @@
 """The form by which a person answers what a task asks."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
@@ -11,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from flowd.actions.answer_hitl import answer_hitl
 from flowd.api.context import ApiContext, Caller, Context
 from flowd.api.dashboard.guard import PageRoute
+from flowd.api.dashboard.param_fields import PARAM, typed_value
 from flowd.api.storable import WholeNumber
 from flowd.db import hitl
 from flowd.db.accounts import Account
@@ -22,8 +20,6 @@ router = APIRouter(
 )
 
 OPTION = "option"
-PARAM = "param:"
-"""Begins the names of the fields of a form that are parameters."""
 
 
 @router.post("/answer")
@@ -59,21 +55,9 @@ async def _answer(request: Request, context: ApiContext, caller: Account, key: t
         task_id=TaskId(task_id),
         map_index=map_index,
         chosen_options=[str(option) for option in form.getlist(OPTION)],
-        params_input={name: _value(params[name], text) for name, text in given.items()},
+        params_input={name: typed_value(params[name], text) for name, text in given.items()},
         user=caller.username,
     )
-
-
-def _value(param: Mapping[str, Any], text: str) -> Any:
-    """Return what was typed into the field of a parameter: text where that is wanted, else JSON."""
-    wanted = (param.get("schema") or {}).get("type", "string" if isinstance(param.get("value"), str) else None)
-    if wanted == "string" or (isinstance(wanted, list) and "string" in wanted and text):
-        return text
-    try:
-        return json.loads(text) if text.strip() else None
-    except ValueError:
-        # The parameter's schema says better what is wrong with it.
-        return text
 
 
 def _page(dag_id: str, run_id: str, task_id: str) -> str:

@@ -1,95 +1,83 @@
-"""The list of DAGs and the page of one, with the buttons that pause and trigger."""
+"""The pages of a DAG: the grid of its tasks and runs."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
 
-from flowd.actions.pause_dag import set_paused
-from flowd.actions.trigger_run import trigger_run
-from flowd.api.context import Caller, Context
+from flowd.api.context import Context
+from flowd.api.dashboard.charts import longest
+from flowd.api.dashboard.dag_frame import in_dag_frame
+from flowd.api.dashboard.grid import grid_of, open_groups_of
 from flowd.api.dashboard.guard import PageRoute
-from flowd.api.dashboard.pages import render
-from flowd.db.views.dags import get_dag, list_dags
-from flowd.db.views.import_errors import list_import_errors
-from flowd.db.views.listing import Condition, Contains, Listing, OneOf, Order
-from flowd.db.views.recent import recent_runs
-from flowd.db.views.runs import list_runs, task_counts
-from flowd.domain.ids import DagId
-from flowd.domain.states import TriggeredBy
+from flowd.api.dashboard.words import segment
+from flowd.db.views.dags import get_dag
+from flowd.db.views.grid import states_by_task
+from flowd.db.views.recent import runs_before
+from flowd.domain.states import RunState, RunType
+from flowd.domain.task_tree import task_tree
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = APIRouter(prefix="/dags/{dag_id}", route_class=PageRoute, include_in_schema=False)
 
-PAGE_ROWS = 50
-RECENT_RUNS = 12
+RUN_CHOICES = (14, 30, 60, 120)
 
 
-@router.get("/")
-@router.get("/dags")
-async def dags_page(
-    request: Request, context: Context, q: str = "", offset: Annotated[int, Query(ge=0, le=2**31)] = 0
+@router.get("")
+async def grid_page(
+    request: Request,
+    context: Context,
+    dag_id: str,
+    runs: int = RUN_CHOICES[0],
+    type: str = "",
+    state: str = "",
+    task: str = "",
+    open: str = "",
+    before: datetime | None = None,
+    row: Annotated[int, Query(ge=0, le=2**31)] = 0,
 ) -> Response:
-    """List the DAGs with the state of their last runs."""
-    conditions: list[Condition] = [OneOf("is_active", (True,))]
-    if q:
-        conditions.append(Contains("dag_id", q))
-    async with context.backends.metastore.reading() as tx:
-        listing = Listing(conditions=tuple(conditions), limit=PAGE_ROWS, offset=offset)
-        dags, total = await list_dags(tx, context.cards, listing)
-        recent = await recent_runs(tx, [dag.dag_id for dag in dags], per_dag=RECENT_RUNS)
-        counts = await task_counts(tx, [runs[0].key for runs in recent.values() if runs])
-        errors, error_total = await list_import_errors(tx, Listing(limit=5))
-    return render(
-        request,
-        "dags.html",
-        dags=dags,
-        total=total,
-        offset=offset,
-        rows=PAGE_ROWS,
-        q=q,
-        recent=recent,
-        tasks=counts,
-        errors=errors,
-        error_total=error_total,
-    )
-
-
-@router.get("/dags/{dag_id}")
-async def dag_page(
-    request: Request, context: Context, dag_id: str, offset: Annotated[int, Query(ge=0, le=2**31)] = 0
-) -> Response:
-    """Show a DAG and its runs, the latest first."""
+    """Show the tasks of a DAG in its last runs."""
+    most = runs if runs in RUN_CHOICES else RUN_CHOICES[0]
+    run_type, run_state = type if type in list(RunType) else "", state if state in list(RunState) else ""
     async with context.backends.metastore.reading() as tx:
         dag = await get_dag(tx, context.cards, dag_id)
-        listing = Listing(
-            conditions=(OneOf("dag_id", (dag_id,)),),
-            order_by=(Order("run_after", is_descending=True),),
-            limit=PAGE_ROWS,
-            offset=offset,
-        )
-        runs, total = await list_runs(tx, context.cards, listing)
-        counts = await task_counts(tx, [run.key for run in runs])
-    return render(request, "dag.html", dag=dag, runs=runs, total=total, offset=offset, rows=PAGE_ROWS, tasks=counts)
-
-
-@router.post("/dags/{dag_id}/pause")
-async def pause(
-    context: Context, dag_id: str, is_paused: Annotated[bool, Form()], back: Annotated[str, Form()] = ""
-) -> Response:
-    """Pause or unpause a DAG, and return to the page it was asked from."""
-    await set_paused(context.backends, DagId(dag_id), is_paused)
-    return RedirectResponse("/" if back == "list" else f"/dags/{dag_id}", 303)
-
-
-@router.post("/dags/{dag_id}/trigger")
-async def trigger(context: Context, caller: Caller, dag_id: str) -> Response:
-    """Trigger a DAG, and go to the new run."""
-    run = await trigger_run(
-        context.backends,
-        dag_id=DagId(dag_id),
-        # As in Airflow's own form: a run that a person asks for is about now, and its templates have a date.
-        logical_date=context.backends.clock.now(),
-        triggered_by=TriggeredBy.UI,
-        user=caller.username,
+        shown = await runs_before(tx, dag_id, most=most, before=before, run_type=run_type, state=run_state)
+        states = await states_by_task(tx, [run.key for run in shown])
+        graph = (await context.backends.graphs.get(tx, [dag.version.key]))[dag.version.key]
+    columns = list(reversed(shown))
+    tree = task_tree(graph)
+    grid = grid_of(tree, columns, states, open_groups=open_groups_of(tree, open), task=task, first=row)
+    asked: dict[str, Any] = {
+        "runs": most,
+        "type": run_type,
+        "state": run_state,
+        "task": task,
+        "open": open,
+        "before": before.isoformat() if before else None,
+        "row": row,
+    }
+    usual = {"runs": RUN_CHOICES[0], "type": "", "state": "", "task": "", "open": "", "before": None, "row": 0}
+    return in_dag_frame(
+        request,
+        "dag_grid.html",
+        dag,
+        tab="",
+        runs=columns,
+        longest=longest(columns, context.backends.clock.now()),
+        grid=grid,
+        run_choices=RUN_CHOICES,
+        run_count=most,
+        run_types=list(RunType),
+        run_type=run_type,
+        run_states=list(RunState),
+        run_state=run_state,
+        task=task,
+        row=row,
+        before=before,
+        older=columns[0].run_after.isoformat() if len(columns) == most else None,
+        root=f"/dags/{segment(dag_id)}",
+        query=lambda **changes: urlencode(
+            {name: value for name, value in (asked | changes).items() if value != usual[name]}
+        ),
     )
-    return RedirectResponse(f"/dags/{dag_id}/runs/{run.run_id}", 303)

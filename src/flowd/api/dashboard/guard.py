@@ -8,14 +8,16 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from flowd.api.access import PUBLIC, Handler, active_account, allowed, required_role
+from flowd.api.access import PUBLIC, required_role
 from flowd.api.context import ApiContext, context_of
-from flowd.api.sessions import COOKIE
+from flowd.api.dag_access import enter, needed_permission
+from flowd.api.guard import Handler, allowed
 from flowd.api.storable import check_url
 from flowd.db.accounts import Account
 from flowd.domain.errors import Unauthorised
 from flowd.security.account_role import AccountRole
 
+COOKIE = "flowd_session"
 CSRF_FIELD = "csrf"
 _SAME_SITE = ("same-origin", "none")
 
@@ -31,13 +33,13 @@ class PageRoute(APIRoute):
             check_url(request)
             role = required_role(request.method, path)
             context = context_of(request)
+            check_same_site(request, context)
             account = await _by_session(context, request)
-            if role is PUBLIC:
-                check_same_site(request, context)
-            elif account is None:
-                return to_login(request)
-            else:
+            if role is not PUBLIC:
+                if account is None:
+                    return to_login(request)
                 await _admit(request, account, role)
+                await enter(request, account, needed_permission(request.method, path, role))
             return await handler(request)
 
         return guarded
@@ -71,13 +73,12 @@ async def _by_session(context: ApiContext, request: Request) -> Account | None:
     if cookie is None:
         return None
     try:
-        session = context.sessions.read(cookie, context.backends.clock.now())
-        account = await active_account(context, session.username)
+        session = await context.sessions.find(cookie)
     except Unauthorised:
         return None
-    request.state.account = account
+    request.state.account = session.account
     request.state.csrf_token = session.csrf_token
-    return account
+    return session.account
 
 
 async def _admit(request: Request, account: Account, role: AccountRole) -> None:

@@ -1,17 +1,24 @@
 """Pages: from a template to an answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import flowd
+from flowd.api.context import context_of
+from flowd.api.dashboard.charts import longest, run_bars, tallest
+from flowd.api.dashboard.preferences import THEMES, preferences_of, zone_options
+from flowd.api.dashboard.site_map import places_for
+from flowd.api.dashboard.words import FILTERS
+from flowd.api.guard import may
 
 PACKAGE = Path(flowd.__file__).parent
 STATIC = PACKAGE / "static"
@@ -28,13 +35,13 @@ GLYPHS = {
     "upstream_failed": "⇡",
     "up_for_retry": "↻",
     "up_for_reschedule": "⟳",
-    "deferred": "⧗",
+    "deferred": "◐",
     "removed": "⌫",
     "restarting": "⟲",
 }
 """State is colour, glyph and word, never colour alone."""
 
-_PAGE_PATHS = ("/login", "/logout", "/dags")
+_NO_PAGES = ("/api/", "/auth/", "/webhooks/", "/static/", "/livez", "/readyz", "/metrics", "/openapi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,48 +56,48 @@ def make_templates() -> Environment:
     """Return the templates: everything is escaped, and a missing value is an error."""
     # Trusted text only ever comes from the templates themselves; values are escaped wherever they are from.
     templates = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    templates.filters |= {"moment": _moment, "seconds": _seconds, "segment": _segment}
-    templates.globals |= {"glyphs": GLYPHS, "version": flowd.__version__}
+    templates.filters |= FILTERS
+    templates.tests["time"] = lambda value: isinstance(value, datetime)
+    templates.globals |= {
+        "glyphs": GLYPHS,
+        "version": flowd.__version__,
+        "zone_options": zone_options,
+        "themes": THEMES,
+    }
+    templates.globals |= {"longest": longest, "tallest": tallest, "run_bars": run_bars}
     return templates
 
 
 def is_page(request: Request) -> bool:
     """Return whether a person with a browser asked, not a client of the API."""
-    path = request.url.path
-    return path == "/" or path.startswith(_PAGE_PATHS)
+    return not request.url.path.startswith(_NO_PAGES)
 
 
 def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Return the page that `template` makes of `values`, for whoever is logged in."""
+    return HTMLResponse(render_text(request, template, **values), status)
+
+
+def render_text(request: Request, template: str, **values: Any) -> str:
+    """Return the text that `template` makes of `values`."""
     templates: Environment = request.app.state.templates
+    account = getattr(request.state, "account", None)
     who = {
-        "account": getattr(request.state, "account", None),
+        "account": account,
+        "may": partial(may, account),
+        "places": places_for(account),
         "csrf": getattr(request.state, "csrf_token", ""),
         "path": request.url.path,
+        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "preferences": preferences_of(request),
+        "now": context_of(request).backends.clock.now(),
     }
-    return HTMLResponse(templates.get_template(template).render(who | values), status)
+    return templates.get_template(template).render(who | values)
 
 
-def error_page(request: Request, page: Page) -> HTMLResponse:
-    """Return the page that says what went wrong."""
+def error_page(request: Request, page: Page, headers: Mapping[str, str] | None = None) -> HTMLResponse:
+    """Return the page that says what went wrong, with `headers` that say what a client is to do about it."""
     title = HTTPStatus(page.status).phrase
-    return render(request, "error.html", status=page.status, title=title, detail=page.detail)
-
-
-def _moment(moment: datetime | None) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment else "–"
-
-
-def _seconds(seconds: float | None) -> str:
-    if seconds is None:
-        return "–"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _segment(name: str) -> str:
-    """The name as one segment of a path."""
-    return quote(name, safe="")
+    answer = render(request, "error.html", status=page.status, title=title, detail=page.detail)
+    answer.headers.update(headers or {})
+    return answer

@@ -1,14 +1,16 @@
 """DagRuns: lists, trigger, clear and mark."""
 
+from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 
 from flowd.actions.clear_tasks import ClearSelection, clear_tasks
 from flowd.actions.mark import mark_run
 from flowd.actions.trigger_run import trigger_run
-from flowd.api.access import ApiRoute
 from flowd.api.context import ApiContext, Caller, Context
+from flowd.api.guard import ApiRoute
+from flowd.api.operator import operator_of
 from flowd.api.pagination import bounds, listing_of, order_of, parameters_of
 from flowd.api.schemas.runs import (
     DagRunClearBody,
@@ -22,11 +24,11 @@ from flowd.api.schemas.task_instances import TaskInstanceCollectionResponse, Tas
 from flowd.db.ledger.notes import set_note
 from flowd.db.views.dags import get_dag
 from flowd.db.views.listing import EVERYTHING, MOST_ROWS, Condition, Contains, Listing, OneOf
-from flowd.db.views.runs import RUNS, get_run, list_runs
+from flowd.db.views.runs import RUNS, get_run, is_about, list_runs, list_runs_at
 from flowd.db.views.task_instances import instances_by_key
 from flowd.domain.data_interval import DataInterval
 from flowd.domain.errors import InvalidInput
-from flowd.domain.ids import DagId, RunId
+from flowd.domain.ids import DagId, InstanceKey, RunId
 from flowd.domain.states import RunState, TriggeredBy
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}", route_class=ApiRoute, tags=["DagRun"])
@@ -39,15 +41,20 @@ async def get_dag_runs(
     dag_id: str,
     listing: Annotated[Listing, Depends(listing_of(RUNS))],
     conf_contains: str | None = None,
+    consuming_asset_pattern: str | None = None,
+    cursor: str | None = None,
 ) -> DagRunCollectionResponse:
-    """List the runs of a DAG, or with `~` of all."""
+    """List the runs of a DAG, or with `~` of all: by offset, or from an empty cursor on by `next_cursor`."""
     if conf_contains:
         listing = listing.where(Contains("conf", conf_contains))
     async with context.backends.metastore.reading() as tx:
         if dag_id != EVERYTHING:
             await get_dag(tx, context.cards, dag_id)
             listing = listing.where(OneOf("dag_id", (dag_id,)))
-        runs, total = await list_runs(tx, context.cards, listing)
+        about = (is_about(consuming_asset_pattern),) if consuming_asset_pattern not in (None, EVERYTHING) else ()
+        if cursor is not None:
+            return DagRunCollectionResponse.of(await list_runs_at(tx, context.cards, listing, cursor, *about))
+        runs, total = await list_runs(tx, context.cards, listing, *about)
     return DagRunCollectionResponse(dag_runs=[DagRunResponse.of(run) for run in runs], total_entries=total)
 
 
@@ -75,6 +82,7 @@ async def list_dag_runs_batch(context: Context, dag_id: str, body: DagRunsBatchB
 
 @router.post("/dagRuns")
 async def trigger_dag_run(
+    request: Request,
     context: Context,
     caller: Caller,
     dag_id: str,
@@ -82,19 +90,17 @@ async def trigger_dag_run(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> DagRunResponse:
     """Make a run of a DAG. The same Idempotency-Key returns the run that it made the first time."""
-    start, end = body.data_interval_start, body.data_interval_end
-    if start and end and end < start:
-        raise InvalidInput(f"data_interval_end {end.isoformat()} lies before data_interval_start {start.isoformat()}")
     run = await trigger_run(
         context.backends,
         dag_id=DagId(dag_id),
         run_id=RunId(body.dag_run_id) if body.dag_run_id is not None else None,
         logical_date=body.logical_date,
-        data_interval=DataInterval(start, end) if start and end else None,
+        data_interval=interval_of(body.data_interval_start, body.data_interval_end),
         run_after=body.run_after,
         conf=body.conf,
         note=body.note,
-        triggered_by=TriggeredBy.REST_API,
+        partition_key=body.partition_key,
+        triggered_by=TriggeredBy.CLI if operator_of(request) else TriggeredBy.REST_API,
         user=caller.username,
         idempotency_key=idempotency_key,
     )
@@ -116,6 +122,14 @@ async def patch_dag_run(
     update_mask: Annotated[list[str] | None, Query()] = None,
 ) -> DagRunResponse:
     """Say how a run ended, put it back to queued, or leave a note."""
+    await patch_run(context, dag_id, dag_run_id, body, update_mask)
+    return await _shown(context, dag_id, dag_run_id)
+
+
+async def patch_run(
+    context: ApiContext, dag_id: str, dag_run_id: str, body: DagRunPatchBody, update_mask: list[str] | None
+) -> None:
+    """Change of a run what the mask names, or without one what is given."""
     named = fields_named(body.model_fields_set, update_mask, tuple(DagRunPatchBody.model_fields))
     await _shown(context, dag_id, dag_run_id)
     if "state" in named and body.state is not None:
@@ -123,7 +137,6 @@ async def patch_dag_run(
     if "note" in named:
         async with context.backends.metastore.transaction() as tx:
             await set_note(tx, DagId(dag_id), RunId(dag_run_id), body.note)
-    return await _shown(context, dag_id, dag_run_id)
 
 
 @router.post("/dagRuns/{dag_run_id}/clear")
@@ -131,6 +144,16 @@ async def clear_dag_run(
     context: Context, dag_id: str, dag_run_id: str, body: DagRunClearBody
 ) -> TaskInstanceCollectionResponse | DagRunResponse:
     """Let a run's tasks, or its failed ones, run again; a dry run says which."""
+    keys = await clear_run(context, dag_id, dag_run_id, body)
+    if not body.dry_run:
+        return await _shown(context, dag_id, dag_run_id)
+    async with context.backends.metastore.reading() as tx:
+        shapes = [TaskInstanceResponse.of(one) for one in await instances_by_key(tx, context.cards, keys)]
+    return TaskInstanceCollectionResponse(task_instances=shapes, total_entries=len(shapes))
+
+
+async def clear_run(context: ApiContext, dag_id: str, dag_run_id: str, body: DagRunClearBody) -> list[InstanceKey]:
+    """Clear of a run what the body says, and return the instances; a dry run only returns them."""
     if body.only_new:
         raise InvalidInput("only_new is not supported: a cleared run keeps the tasks it began with; wanted false")
     selection = ClearSelection(
@@ -140,20 +163,36 @@ async def clear_dag_run(
         run_on_latest_version=bool(body.run_on_latest_version),
     )
     keys = await clear_tasks(context.backends, selection, dry_run=body.dry_run)
-    if not body.dry_run:
-        if body.note is not None:
-            async with context.backends.metastore.transaction() as tx:
-                await set_note(tx, DagId(dag_id), RunId(dag_run_id), body.note)
-        return await _shown(context, dag_id, dag_run_id)
-    async with context.backends.metastore.reading() as tx:
-        shapes = [TaskInstanceResponse.of(one) for one in await instances_by_key(tx, context.cards, keys)]
-    return TaskInstanceCollectionResponse(task_instances=shapes, total_entries=len(shapes))
+    if body.note is not None and not body.dry_run:
+        async with context.backends.metastore.transaction() as tx:
+            await set_note(tx, DagId(dag_id), RunId(dag_run_id), body.note)
+    return keys
+
+
+def interval_of(start: datetime | None, end: datetime | None) -> DataInterval | None:
+    """Return the interval between two moments, None without them; raise InvalidInput where it ends before it begins."""
+    if start is None or end is None:
+        return None
+    if end < start:
+        raise InvalidInput(f"data_interval_end {end.isoformat()} lies before data_interval_start {start.isoformat()}")
+    return DataInterval(start, end)
 
 
 def check_wildcard(name: str, value: str) -> None:
     """Raise InvalidInput where the path of a batch list names one thing instead of `~`."""
     if value != EVERYTHING:
         raise InvalidInput(f"the {name} in the path is {value!r}; wanted ~, and those meant in the body")
+
+
+def named_in(what: str, path: str, body: str | None) -> str:
+    """Return what is meant: what the path names, or with `~` there the body; raise InvalidInput for both or neither."""
+    if path != EVERYTHING:
+        if body not in (None, path):
+            raise InvalidInput(f"the path names the {what} {path!r}, and the body {body!r}")
+        return path
+    if body is None:
+        raise InvalidInput(f"the path names no {what}; wanted one in the body")
+    return body
 
 
 def fields_named(given: set[str], update_mask: list[str] | None, known: tuple[str, ...]) -> set[str]:

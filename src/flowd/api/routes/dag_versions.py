@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse, Response
 
-from flowd.api.access import ApiRoute
 from flowd.api.context import ApiContext, Context
+from flowd.api.guard import ApiRoute
+from flowd.api.openapi import also_as
 from flowd.api.pagination import listing_of, parameters_of
 from flowd.api.schemas.tasks import TaskCollectionResponse, TaskResponse
 from flowd.api.schemas.versions import DagSourceResponse, DagVersionCollectionResponse, DagVersionResponse
@@ -47,7 +48,9 @@ async def get_dag_version(context: Context, dag_id: str, version_number: WholeNu
         return DagVersionResponse.of(version, (await _display_names(context, tx, [version]))[version.key])
 
 
-@router.get("/dagSources/{dag_id}", response_model=DagSourceResponse, tags=["DagSource"])
+@router.get(
+    "/dagSources/{dag_id}", response_model=DagSourceResponse, responses=also_as("text/plain"), tags=["DagSource"]
+)
 async def get_dag_source(
     request: Request, context: Context, dag_id: str, version_number: WholeNumber | None = None
 ) -> Response | DagSourceResponse:
@@ -56,7 +59,7 @@ async def get_dag_source(
         version = await get_version(tx, dag_id, version_number)
         graph = (await context.backends.graphs.get(tx, [version.key]))[version.key]
         name = (await _display_names(context, tx, [version]))[version.key]
-        content = await _source(tx, BundleHash(version.bundle), graph.dag.file)
+        content = await source_of(tx, BundleHash(version.bundle), graph.dag.file)
     if "text/plain" in request.headers.get("Accept", ""):
         return PlainTextResponse(content)
     return DagSourceResponse(content=content, dag_id=dag_id, dag_display_name=name, version_number=version.number)
@@ -92,7 +95,8 @@ async def _display_names(context: ApiContext, tx: Transaction, versions: list[Ve
     return {key: card.display_name for key, card in cards.items()}
 
 
-async def _source(tx: Transaction, bundle: BundleHash, file: str) -> str:
+async def source_of(tx: Transaction, bundle: BundleHash, file: str) -> str:
+    """Return the text of a file of a bundle; raise NotFound where it has none of that name."""
     hash_ = (await fetch_manifest(tx, bundle)).get(file)
     if hash_ is None:
         raise NotFound(f"the bundle {bundle} has no file {file!r}")

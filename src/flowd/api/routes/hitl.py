@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from flowd.actions.answer_hitl import answer_hitl
-from flowd.api.access import ApiRoute
 from flowd.api.context import ApiContext, Caller, Context
+from flowd.api.guard import ApiRoute
 from flowd.api.pagination import listing_of, parameters_of
 from flowd.api.routes.task_instances import RUN, TASK
 from flowd.api.schemas.hitl import (
@@ -21,7 +21,7 @@ from flowd.api.storable import WholeNumber
 from flowd.db import hitl
 from flowd.db.hitl import Asked
 from flowd.db.views.hitl import HITL_DETAILS, HitlView, list_hitl_details
-from flowd.db.views.listing import EVERYTHING, Listing, OneOf
+from flowd.db.views.listing import EVERYTHING, Condition, Contains, Listing, OneOf
 from flowd.db.views.task_instances import InstanceView, get_instance
 from flowd.db.views.tries import get_try
 from flowd.domain.errors import NotFound
@@ -35,11 +35,18 @@ Wanted = Annotated[Listing, Depends(listing_of(HITL_DETAILS))]
 
 @router.get(f"{RUN}/hitlDetails", openapi_extra=parameters_of(HITL_DETAILS))
 async def get_hitl_details(
-    context: Context, dag_id: str, dag_run_id: str, listing: Wanted
+    context: Context,
+    dag_id: str,
+    dag_run_id: str,
+    listing: Wanted,
+    subject_search: str | None = None,
+    body_search: str | None = None,
 ) -> HITLDetailCollectionResponse:
     """List what the tasks of a run ask; `~` is every DAG or every run."""
     named = {"dag_id": dag_id, "run_id": dag_run_id}
-    within = [OneOf(name, (value,)) for name, value in named.items() if value != EVERYTHING]
+    within: list[Condition] = [OneOf(name, (value,)) for name, value in named.items() if value != EVERYTHING]
+    searched = {"subject": subject_search, "body": body_search}
+    within += [Contains(name, text) for name, text in searched.items() if text is not None]
     async with context.backends.metastore.reading() as tx:
         found, total = await list_hitl_details(tx, context.cards, listing.where(*within))
     return HITLDetailCollectionResponse(hitl_details=[HITLDetailResponse.of(one) for one in found], total_entries=total)

@@ -1,13 +1,13 @@
-"""Import errors, and the audit log."""
+"""Import errors: files of the DAG folder that gave no DAGs."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from flowd.api.access import ApiRoute
 from flowd.api.context import Context
+from flowd.api.guard import ApiRoute
 from flowd.api.pagination import listing_of, parameters_of
-from flowd.api.schemas.monitor import EventLogCollectionResponse, ImportErrorCollectionResponse, ImportErrorResponse
+from flowd.api.schemas.monitor import ImportErrorCollectionResponse, ImportErrorResponse
 from flowd.api.storable import WholeNumber
 from flowd.db.views.import_errors import IMPORT_ERRORS, get_import_error, list_import_errors
 from flowd.db.views.listing import Listing
@@ -32,9 +32,3 @@ async def get_one_import_error(context: Context, import_error_id: WholeNumber) -
     """Return why a file gave no DAGs."""
     async with context.backends.metastore.reading() as tx:
         return ImportErrorResponse.of(await get_import_error(tx, import_error_id))
-
-
-@router.get("/eventLogs", tags=["Event Log"])
-async def get_event_logs() -> EventLogCollectionResponse:
-    """List the audit log, which is empty: nothing is audited yet."""
-    return EventLogCollectionResponse(event_logs=[], total_entries=0)

@@ -6,9 +6,10 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
-from flowd.api.access import ApiRoute
 from flowd.api.context import ApiContext, Context
 from flowd.api.errors import invalid
+from flowd.api.guard import ApiRoute
+from flowd.api.openapi import also_as
 from flowd.api.schemas.task_instances import LogMessage, TaskInstancesLogResponse
 from flowd.api.storable import WholeNumber
 from flowd.db.views.task_instances import InstanceView, get_instance
@@ -28,7 +29,7 @@ NDJSON = "application/x-ndjson"
 PLAIN = "text/plain"
 
 
-@router.get("/logs/{try_number}", response_model=TaskInstancesLogResponse)
+@router.get("/logs/{try_number}", response_model=TaskInstancesLogResponse, responses=also_as(PLAIN, NDJSON))
 async def get_log(
     request: Request,
     context: Context,

@@ -1,24 +1,25 @@
 """Health, version and metrics: what load balancers, monitors and scrapers ask for, without a login."""
 
-from typing import Any
-
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 import flowd
-from flowd.api.access import ApiRoute
 from flowd.api.context import Context
+from flowd.api.guard import ApiRoute
+from flowd.api.metrics import MOST_POOLS
 from flowd.api.readiness import metastore_problem
 from flowd.api.schemas.monitor import (
     DagProcessorHealth,
     HealthResponse,
     MetadatabaseHealth,
+    ReadyResponse,
     SchedulerHealth,
     TriggererHealth,
     VersionResponse,
 )
 from flowd.db.views import health
+from flowd.db.views.figures import read_figures
 from flowd.domain.errors import MetastoreUnavailable
 
 HEALTHY, UNHEALTHY = "healthy", "unhealthy"
@@ -33,14 +34,14 @@ async def livez() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", response_model=ReadyResponse, responses={503: {"model": ReadyResponse}})
 async def readyz(context: Context) -> JSONResponse:
     """Answer 200 where this node can take requests, else 503 with what is not ready, and why."""
     problems = dict(await context.readiness.problems())
     if problem := await metastore_problem(context.backends.metastore):
         problems.setdefault(METASTORE, problem)
-    body: dict[str, Any] = {"status": "not ready" if problems else "ready", "problems": problems}
-    return JSONResponse(body, 503 if problems else 200)
+    answer = ReadyResponse(status="not ready" if problems else "ready", problems=problems)
+    return JSONResponse(answer.model_dump(), 503 if problems else 200)
 
 
 @router.get("/metrics", include_in_schema=False)
@@ -48,10 +49,10 @@ async def metrics(context: Context) -> Response:
     """Answer Prometheus; while the metastore is away, with this process's own metrics."""
     try:
         async with context.backends.metastore.reading() as tx:
-            counts = await health.live_counts(tx)
+            found = await read_figures(tx, by_dag=context.metrics.by_dag, most_pools=MOST_POOLS)
     except MetastoreUnavailable:
-        counts = None
-    return Response(context.metrics.exposition(counts), media_type=CONTENT_TYPE_LATEST)
+        found = None
+    return Response(context.metrics.exposition(found), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/api/v2/version")

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
-from flowd.api.access import ApiRoute
 from flowd.api.context import ApiContext, Context
 from flowd.api.errors import invalid
+from flowd.api.guard import ApiRoute
 from flowd.api.pagination import listing_of, parameters_of
 from flowd.api.routes.dag_runs import fields_named
 from flowd.api.schemas.pools import PoolBody, PoolCollectionResponse, PoolPatchBody, PoolResponse
@@ -36,14 +36,7 @@ async def post_pool(context: Context, body: PoolBody) -> PoolResponse:
     """Make a pool."""
     if body.name in {pool.name for pool in await context.pools.list()}:
         raise Conflict(f"pool {body.name!r} exists already")
-    await context.pools.set(
-        Pool(
-            name=body.name,
-            slots=body.slots,
-            description=body.description or "",
-            include_deferred=body.include_deferred,
-        )
-    )
+    await context.pools.set(pool_of(body))
     return await _shown(context, body.name)
 
 
@@ -87,6 +80,16 @@ async def delete_pool(context: Context, pool_name: str) -> None:
         raise InvalidInput("Default Pool can't be deleted") from error
     except NotFound:
         return
+
+
+def pool_of(body: PoolBody) -> Pool:
+    """Return the pool that a body describes."""
+    return Pool(
+        name=body.name,
+        slots=body.slots,
+        description=body.description or "",
+        include_deferred=body.include_deferred,
+    )
 
 
 async def _shown(context: ApiContext, name: str) -> PoolResponse:

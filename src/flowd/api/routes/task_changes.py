@@ -1,4 +1,4 @@
-"""Changing task instances: letting them run again, and saying how they ended."""
+"""Letting task instances run again, and stopping those that run or wait."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,21 +7,20 @@ from typing import Any
 from fastapi import APIRouter
 
 from flowd.actions.clear_tasks import ClearSelection, clear_tasks
-from flowd.actions.mark import mark_tasks
-from flowd.api.access import ApiRoute
+from flowd.actions.mark import cancel_tasks
 from flowd.api.context import ApiContext, Context
+from flowd.api.guard import ApiRoute
 from flowd.api.routes.task_instances import TASK, collection
 from flowd.api.schemas.task_instances import (
     ClearTaskInstancesBody,
-    PatchTaskInstanceBody,
     TaskInstanceCollectionResponse,
+    TaskInstanceResponse,
 )
 from flowd.api.storable import WholeNumber
-from flowd.db.views.listing import Bounded, Comparison, Condition, Listing, OneOf
-from flowd.db.views.runs import get_run
-from flowd.db.views.task_instances import InstanceView, instances_by_key, list_instances
-from flowd.domain.errors import Conflict, InvalidInput, NotFound
-from flowd.domain.ids import DagId, InstanceKey, RunId, TaskId
+from flowd.db.ledger.notes import set_task_notes
+from flowd.db.views.task_instances import instances_by_key
+from flowd.domain.errors import Conflict, InvalidInput
+from flowd.domain.ids import UNMAPPED, DagId, InstanceKey, RunId, TaskId
 from flowd.domain.states import TaskState
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}", route_class=ApiRoute, tags=["Task Instance"])
@@ -50,56 +49,26 @@ async def clear_task_instances(
     )
     if body.prevent_running_task:
         await _refuse_running(context, await clear_tasks(context.backends, selection, dry_run=True))
-    return await _by_key(context, await clear_tasks(context.backends, selection, dry_run=body.dry_run))
+    cleared = await clear_tasks(context.backends, selection, dry_run=body.dry_run)
+    if body.note is not None and not body.dry_run:
+        async with context.backends.metastore.transaction() as tx:
+            await set_task_notes(tx, cleared, body.note)
+    return await by_key(context, cleared)
 
 
-@router.patch(TASK)
-async def patch_task_instance(
-    context: Context,
-    dag_id: str,
-    dag_run_id: str,
-    task_id: str,
-    body: PatchTaskInstanceBody,
-    map_index: WholeNumber | None = None,
-) -> TaskInstanceCollectionResponse:
-    """Say how a task instance ended, and others with it, and return them."""
-    chosen = await _chosen(context, dag_id, dag_run_id, task_id, map_index, body)
-    by_run: dict[str, list[tuple[TaskId, int]]] = defaultdict(list)
-    for one in chosen:
-        by_run[one.run_id].append((TaskId(one.task_id), one.map_index))
-    for run_id, tasks in by_run.items():
-        await mark_tasks(context.backends, DagId(dag_id), RunId(run_id), tasks, TaskState(body.new_state.value))
-    return await _by_key(context, [InstanceKey(one.key) for one in chosen])
+@router.post(f"{TASK}/cancel")
+async def cancel_task_instance(
+    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: WholeNumber = UNMAPPED
+) -> TaskInstanceResponse:
+    """Stop a task instance for good: it fails, and no retry follows.
 
-
-@router.patch(f"{TASK}/dry_run")
-async def patch_task_instance_dry_run(
-    context: Context,
-    dag_id: str,
-    dag_run_id: str,
-    task_id: str,
-    body: PatchTaskInstanceBody,
-    map_index: WholeNumber | None = None,
-) -> TaskInstanceCollectionResponse:
-    """Return the task instances that the same patch would change."""
-    chosen = await _chosen(context, dag_id, dag_run_id, task_id, map_index, body)
-    return collection(chosen, len(chosen))
-
-
-@router.patch(f"{TASK}/{{map_index}}")
-async def patch_mapped_task_instance(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: WholeNumber, body: PatchTaskInstanceBody
-) -> TaskInstanceCollectionResponse:
-    """Say how a mapped task instance ended."""
-    return await patch_task_instance(context, dag_id, dag_run_id, task_id, body, map_index)
-
-
-@router.patch(f"{TASK}/{{map_index}}/dry_run")
-async def patch_mapped_dry_run(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: WholeNumber, body: PatchTaskInstanceBody
-) -> TaskInstanceCollectionResponse:
-    """Return the task instances that the same patch would change."""
-    return await patch_task_instance_dry_run(context, dag_id, dag_run_id, task_id, body, map_index)
+    One that runs is first killed by its worker (SIGTERM, then SIGKILL), and is `running` until then; any other fails at
+    once. 409 where it has ended.
+    """
+    keys = await cancel_tasks(context.backends, DagId(dag_id), RunId(dag_run_id), [(TaskId(task_id), map_index)])
+    async with context.backends.metastore.reading() as tx:
+        (instance,) = await instances_by_key(tx, context.cards, keys)
+    return TaskInstanceResponse.of(instance)
 
 
 def _map_indexes(named: Iterable[str | list[Any]]) -> dict[TaskId, set[int]]:
@@ -124,7 +93,8 @@ def _task_of(named: str | list[Any]) -> tuple[TaskId, int | None]:
             raise InvalidInput(f"task_ids holds {named!r}; wanted a task id, or a pair of a task id and a map index")
 
 
-async def _by_key(context: ApiContext, keys: list[InstanceKey]) -> TaskInstanceCollectionResponse:
+async def by_key(context: ApiContext, keys: list[InstanceKey]) -> TaskInstanceCollectionResponse:
+    """Return the shape of these instances."""
     async with context.backends.metastore.reading() as tx:
         instances = await instances_by_key(tx, context.cards, keys)
     return collection(instances, len(instances))
@@ -136,36 +106,3 @@ async def _refuse_running(context: ApiContext, keys: list[InstanceKey]) -> None:
     running = sorted({one.task_id for one in instances if one.state is TaskState.RUNNING})
     if running:
         raise Conflict(f"these tasks are running, and prevent_running_task is true: {', '.join(running)}")
-
-
-async def _chosen(
-    context: ApiContext,
-    dag_id: str,
-    run_id: str,
-    task_id: str,
-    map_index: WholeNumber | None,
-    body: PatchTaskInstanceBody,
-) -> list[InstanceView]:
-    async with context.backends.metastore.reading() as tx:
-        run = await get_run(tx, context.cards, dag_id, run_id)
-        graph = (await context.backends.graphs.get(tx, [run.version.key]))[run.version.key]
-        if task_id not in graph.tasks:
-            raise NotFound(f"The Task with ID: `{task_id}` was not found in Dag `{dag_id}`")
-        named = {TaskId(task_id)}
-        above = graph.ancestors(named) if body.include_upstream else set()
-        below = graph.descendants(named) if body.include_downstream else set()
-        conditions: list[Condition] = [OneOf("dag_id", (dag_id,)), OneOf("task_id", tuple(named | above | below))]
-        if map_index is not None:
-            conditions.append(OneOf("map_index", (map_index,)))
-        if not (body.include_past or body.include_future):
-            conditions.append(OneOf("run_id", (run_id,)))
-        if not body.include_future:
-            conditions.append(Bounded("run_after", Comparison.LTE, run.run_after))
-        if not body.include_past:
-            conditions.append(Bounded("run_after", Comparison.GTE, run.run_after))
-        found, _ = await list_instances(tx, context.cards, Listing(conditions=tuple(conditions), limit=None))
-    if not any(one.run_id == run_id and one.task_id == task_id for one in found):
-        raise NotFound(
-            f"The Task Instance with dag_id: `{dag_id}`, run_id: `{run_id}` and task_id: `{task_id}` was not found"
-        )
-    return found

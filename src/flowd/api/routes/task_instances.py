@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from flowd.actions.why import why
-from flowd.api.access import ApiRoute
 from flowd.api.context import ApiContext, Context
+from flowd.api.guard import ApiRoute
 from flowd.api.pagination import bounds, listing_of, order_of, parameters_of
 from flowd.api.routes.dag_runs import check_wildcard
 from flowd.api.schemas.task_instances import (
@@ -21,6 +21,7 @@ from flowd.api.schemas.task_instances import (
     shown_state,
 )
 from flowd.api.storable import WholeNumber
+from flowd.db.transaction import Transaction
 from flowd.db.views.listing import EVERYTHING, MOST_ROWS, Bounded, Comparison, Condition, Listing, OneOf
 from flowd.db.views.runs import get_run
 from flowd.db.views.task_instances import (
@@ -28,11 +29,14 @@ from flowd.db.views.task_instances import (
     InstanceView,
     get_instance,
     list_instances,
+    list_instances_at,
 )
 from flowd.db.views.tries import get_try, tries_of
-from flowd.domain.errors import NotFound
+from flowd.db.views.versions import get_version
+from flowd.domain.errors import InvalidInput, NotFound
 from flowd.domain.ids import UNMAPPED, DagId, RunId, TaskId
 from flowd.domain.states import TaskState
+from flowd.domain.task_groups import tasks_by_group
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}", route_class=ApiRoute, tags=["Task Instance"])
 RUN = "/dagRuns/{dag_run_id}"
@@ -40,17 +44,31 @@ TASK = f"{RUN}/taskInstances/{{task_id}}"
 _DATES = ("run_after", "logical_date", "start_date", "end_date", "duration")
 
 Wanted = Annotated[Listing, Depends(listing_of(INSTANCES))]
+OneExecutor = Annotated[list[str] | None, Query(description="Accepted and ignored: there is one executor.")]
 
 
 @router.get(f"{RUN}/taskInstances", openapi_extra=parameters_of(INSTANCES))
 async def get_task_instances(
-    context: Context, dag_id: str, dag_run_id: str, listing: Wanted
+    context: Context,
+    dag_id: str,
+    dag_run_id: str,
+    listing: Wanted,
+    cursor: str | None = None,
+    task_group_id: str | None = None,
+    executor: OneExecutor = None,
 ) -> TaskInstanceCollectionResponse:
-    """List the task instances of a run; `~` is every DAG or every run."""
+    """List the task instances of a run; `~` is every DAG or every run.
+
+    They are paged by offset, or from an empty cursor on by `next_cursor`.
+    """
     async with context.backends.metastore.reading() as tx:
         if EVERYTHING not in (dag_id, dag_run_id):
             await get_run(tx, context.cards, dag_id, dag_run_id)
         listing = listing.where(*_within(dag_id, dag_run_id))
+        if task_group_id is not None:
+            listing = listing.where(OneOf("task_id", await _in_group(tx, context, dag_id, dag_run_id, task_group_id)))
+        if cursor is not None:
+            return TaskInstanceCollectionResponse.of(await list_instances_at(tx, context.cards, listing, cursor))
         return collection(*await list_instances(tx, context.cards, listing))
 
 
@@ -83,15 +101,24 @@ async def get_task_instances_batch(
 
 @router.get(f"{TASK}/listMapped", openapi_extra=parameters_of(INSTANCES))
 async def get_mapped_task_instances(
-    context: Context, dag_id: str, dag_run_id: str, task_id: str, listing: Wanted
+    context: Context,
+    dag_id: str,
+    dag_run_id: str,
+    task_id: str,
+    listing: Wanted,
+    executor: OneExecutor = None,
 ) -> TaskInstanceCollectionResponse:
-    """List the mapped instances of a task."""
+    """List the mapped instances of a task, none before it has expanded; 404 for a task that is not mapped."""
     mapped = (OneOf("task_id", (task_id,)), Bounded("map_index", Comparison.GT, UNMAPPED))
     async with context.backends.metastore.reading() as tx:
-        await get_run(tx, context.cards, dag_id, dag_run_id)
-        return collection(
-            *await list_instances(tx, context.cards, listing.where(*_within(dag_id, dag_run_id), *mapped))
-        )
+        run = await get_run(tx, context.cards, dag_id, dag_run_id)
+        graph = (await context.backends.graphs.get(tx, [run.version.key]))[run.version.key]
+        of_task = Listing(conditions=(*_within(dag_id, dag_run_id), *mapped), limit=0)
+        task = graph.tasks.get(TaskId(task_id))
+        # The run may have been moved to a version in which the task is not mapped, or is no more.
+        if (task is None or task.expansion is None) and not (await list_instances(tx, context.cards, of_task))[1]:
+            raise NotFound(f"Task id {task_id} {'not found' if task is None else 'is not mapped'}")
+        return collection(*await list_instances(tx, context.cards, listing.where(*of_task.conditions)))
 
 
 @router.get(f"{TASK}/dependencies")
@@ -192,6 +219,20 @@ def collection(instances: list[InstanceView], total: int) -> TaskInstanceCollect
 def _within(dag_id: str, run_id: str) -> tuple[Condition, ...]:
     named = {"dag_id": dag_id, "run_id": run_id}
     return tuple(OneOf(name, (value,)) for name, value in named.items() if value != EVERYTHING)
+
+
+async def _in_group(
+    tx: Transaction, context: ApiContext, dag_id: str, run_id: str, group_id: str
+) -> tuple[TaskId, ...]:
+    """Return the tasks of a group in the version of the run, or where every run is meant in the current one."""
+    if dag_id == EVERYTHING:
+        raise InvalidInput("task_group_id names a group of one DAG, and the path is ~; wanted a DAG in the path")
+    if run_id == EVERYTHING:
+        version = await get_version(tx, dag_id)
+    else:
+        version = (await get_run(tx, context.cards, dag_id, run_id)).version
+    graph = (await context.backends.graphs.get(tx, [version.key]))[version.key]
+    return tuple(tasks_by_group(graph.dag.presentation).get(group_id, ()))
 
 
 async def _instance(

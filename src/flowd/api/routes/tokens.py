@@ -8,13 +8,17 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from flowd.api.access import ApiRoute
 from flowd.api.context import Context
 from flowd.api.errors import invalid
+from flowd.api.guard import ApiRoute
+from flowd.api.login import LOGIN, PASSWORD
+from flowd.api.openapi import TOO_MANY, ErrorResponse
 from flowd.api.schemas.monitor import TokenResponse
+from flowd.api.visit import visit_of
 from flowd.domain.errors import Unauthorised
 from flowd.security.passwords import LONGEST_PASSWORD
 
+JSON = "application/json"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 router = APIRouter(route_class=ApiRoute, tags=["Login"])
@@ -27,11 +31,6 @@ class Credentials(BaseModel):
 
     username: str = Field(min_length=1, max_length=250)
     password: str = Field(min_length=1, max_length=LONGEST_PASSWORD)
-
-
-def address_of(request: Request) -> str:
-    """Return where a request came from, as far as this process can tell."""
-    return request.client.host if request.client else "unknown"
 
 
 async def read_credentials(request: Request) -> Credentials:
@@ -51,18 +50,27 @@ async def read_credentials(request: Request) -> Credentials:
 @router.post(
     "/auth/token",
     status_code=201,
+    responses={
+        401: {"model": ErrorResponse, "description": "The user name or the password is wrong"},
+        **TOO_MANY,
+    },
     openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {"schema": Credentials.model_json_schema()}}}
+        "requestBody": {
+            "required": True,
+            "content": {media_type: {"schema": Credentials.model_json_schema()} for media_type in (JSON, *FORMS)},
+        }
     },
 )
 async def create_token(request: Request, context: Context) -> TokenResponse:
     """Return an access token for a user name and a password, given as JSON or as a form."""
-    credentials = await read_credentials(request)
+    credentials, visit = await read_credentials(request), visit_of(request)
     try:
-        account = await context.login.by_password(credentials.username, credentials.password, address_of(request))
+        account = await context.login.by_password(credentials.username, credentials.password, visit)
     except Unauthorised as error:
         raise HTTPException(401, "Invalid credentials") from error
-    token = context.tokens.issue(account.username, account.role, context.backends.clock.now())
+    now = context.backends.clock.now()
+    await context.login_log.succeeded(visit.actor(LOGIN, account.username, PASSWORD))
+    token = context.tokens.issue(account.username, account.role, now, generation=account.generation)
     return TokenResponse(access_token=token)
 
 

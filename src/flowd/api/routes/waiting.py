@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from flowd.api.access import ApiRoute
 from flowd.api.context import ApiContext, Context
+from flowd.api.guard import ApiRoute
 from flowd.db.views.runs import state_of
 from flowd.db.xcoms import pull
 from flowd.domain.errors import FlowdError
@@ -16,23 +16,30 @@ from flowd.domain.ids import DagId, RunId
 
 router = APIRouter(prefix="/api/v2/dags/{dag_id}", route_class=ApiRoute)
 
+
+class NdJson(StreamingResponse):
+    """Lines of JSON, each as soon as there is one."""
+
+    media_type = "application/x-ndjson"
+
+
 RETURN_VALUE = "return_value"
 """The name under which a task leaves what it returned."""
 
 
-@router.get("/dagRuns/{dag_run_id}/wait", tags=["experimental"])
+@router.get("/dagRuns/{dag_run_id}/wait", response_class=NdJson, tags=["experimental"])
 async def wait_dag_run_until_finished(
     context: Context,
     dag_id: str,
     dag_run_id: str,
     interval: Annotated[float, Query(gt=0, le=3600)] = 1.0,
     result: Annotated[list[str] | None, Query()] = None,
-) -> StreamingResponse:
+) -> NdJson:
     """Stream the run's state every `interval` seconds as lines of JSON, the last with what `result` tasks returned."""
     async with context.backends.metastore.reading() as tx:
         await state_of(tx, dag_id, dag_run_id)
     lines = _states(context, DagId(dag_id), RunId(dag_run_id), interval, result or [])
-    return StreamingResponse(lines, media_type="application/x-ndjson")
+    return NdJson(lines)
 
 
 async def _states(

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic.config import JsonDict
 
 from flowd.api.storable import is_storable
 
@@ -13,6 +14,13 @@ class Shape(BaseModel):
     """An answer."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def together(*names: str) -> ConfigDict:
+    """Return what tells the document that these fields are given all or none."""
+    both: JsonDict = {"required": list(names), "properties": {name: {"type": "string"} for name in names}}
+    neither: JsonDict = {"properties": {name: {"type": "null"} for name in names}}
+    return ConfigDict(json_schema_extra={"anyOf": [both, neither]})
 
 
 class Body(BaseModel):
@@ -28,11 +36,15 @@ class Body(BaseModel):
         return given
 
 
-def _aware(moment: datetime) -> datetime:
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+def in_utc(moment: datetime) -> datetime:
+    """Return the moment in UTC, which it is where it has no time zone; raise ValueError where UTC has no such year."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the moment lies outside of the years 1 to 9999 in UTC") from error
 
 
-Moment = Annotated[datetime, AfterValidator(_aware)]
+Moment = Annotated[datetime, AfterValidator(in_utc)]
 """A moment in a body; one without a time zone is UTC, as in Airflow."""
 
 

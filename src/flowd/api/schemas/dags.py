@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from flowd.api.schemas.base import Body, Shape
-from flowd.api.schemas.versions import BUNDLE_NAME, DagVersionResponse
+from flowd.api.schemas.versions import DagVersionResponse
 from flowd.db.views.dags import DagView
 from flowd.domain.assets import condition_to_json
 from flowd.domain.dag_spec import DagSpec
+from flowd.domain.data_interval import NextRun
 from flowd.domain.states import RunType
 
 
@@ -29,7 +30,7 @@ class DagResponse(Shape):
     last_parsed_time: datetime | None
     last_parse_duration: float | None
     last_expired: datetime | None = None
-    bundle_name: str | None = BUNDLE_NAME
+    bundle_name: str | None
     bundle_version: str | None
     relative_fileloc: str | None
     fileloc: str
@@ -69,6 +70,7 @@ def fields_of(dag: DagView) -> dict[str, Any]:
         "is_stale": not dag.is_active,
         "last_parsed_time": dag.parsed_at,
         "last_parse_duration": dag.parse_seconds,
+        "bundle_name": dag.bundle_name,
         "bundle_version": dag.bundle,
         "relative_fileloc": dag.file,
         "fileloc": dag.file,
@@ -77,7 +79,8 @@ def fields_of(dag: DagView) -> dict[str, Any]:
         "timetable_summary": card.timetable_summary,
         "timetable_description": card.timetable_description,
         "timetable_periodic": card.is_periodic,
-        "is_backfillable": card.is_periodic,
+        "timetable_partitioned": card.is_partitioned,
+        "is_backfillable": card.is_periodic and not card.is_partitioned,
         "tags": [DagTagResponse(name=tag, dag_id=dag.dag_id, dag_display_name=card.display_name) for tag in card.tags],
         "owners": list(card.owners),
         "max_active_tasks": card.max_active_tasks,
@@ -102,7 +105,7 @@ class DagDetailsResponse(DagResponse):
     default_args: dict[str, Any] | None
     doc_md: str | None
     end_date: datetime | None
-    is_favorite: bool = False
+    is_favorite: bool
     is_paused_upon_creation: bool | None
     last_parsed: datetime | None
     latest_dag_version: DagVersionResponse | None
@@ -115,7 +118,7 @@ class DagDetailsResponse(DagResponse):
     timezone: str | None
 
     @classmethod
-    def of_spec(cls, dag: DagView, spec: DagSpec, active_runs: int) -> Self:
+    def of_spec(cls, dag: DagView, spec: DagSpec, active_runs: int, *, is_favorite: bool) -> Self:
         """Return the details of a DAG and its current spec."""
         shown = spec.presentation
         search_path = shown.get("template_searchpath")
@@ -123,6 +126,7 @@ class DagDetailsResponse(DagResponse):
             fields_of(dag)
             | {
                 "active_runs_count": active_runs,
+                "is_favorite": is_favorite,
                 "asset_expression": None if spec.assets is None else condition_to_json(spec.assets),
                 "max_consecutive_failed_dag_runs": spec.max_consecutive_failed_runs,
                 "catchup": spec.catchup,
@@ -148,6 +152,32 @@ class DagCollectionResponse(Shape):
     """A page of DAGs."""
 
     dags: list[DagResponse]
+    total_entries: int
+
+
+class NextRunResponse(Shape):
+    """A run that a schedule will make."""
+
+    run_after: datetime
+    logical_date: datetime | None
+    data_interval_start: datetime
+    data_interval_end: datetime
+
+    @classmethod
+    def of(cls, run: NextRun) -> Self:
+        """Return the shape of a run to come."""
+        return cls(
+            run_after=run.run_after,
+            logical_date=run.logical_date,
+            data_interval_start=run.data_interval.start,
+            data_interval_end=run.data_interval.end,
+        )
+
+
+class NextRunCollectionResponse(Shape):
+    """The runs to come of a DAG."""
+
+    next_runs: list[NextRunResponse]
     total_entries: int
 
 

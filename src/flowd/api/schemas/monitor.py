@@ -1,11 +1,11 @@
 """Shapes of health, version, import errors and the audit log."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Literal, Self
 
 from flowd.api.schemas.base import Shape
-from flowd.api.schemas.versions import BUNDLE_NAME
 from flowd.db.views.import_errors import ImportErrorView
+from flowd.db.views.versions import BUNDLE_NAME
 
 
 class MetadatabaseHealth(Shape):
@@ -51,6 +51,13 @@ class VersionResponse(Shape):
     git_version: str | None = None
 
 
+class ReadyResponse(Shape):
+    """Whether this node can take requests, and what of it is not ready, with the reason."""
+
+    status: Literal["ready", "not ready"]
+    problems: dict[str, str]
+
+
 class ImportErrorResponse(Shape):
     """A file that gave no DAGs."""
 
@@ -70,13 +77,6 @@ class ImportErrorCollectionResponse(Shape):
     """A page of import errors."""
 
     import_errors: list[ImportErrorResponse]
-    total_entries: int
-
-
-class EventLogCollectionResponse(Shape):
-    """A page of the audit log, which is empty: nothing is audited yet."""
-
-    event_logs: list[dict[str, Any]]
     total_entries: int
 
 

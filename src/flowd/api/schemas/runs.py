@@ -6,8 +6,9 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from flowd.api.schemas.base import Body, Moment, Shape
+from flowd.api.schemas.base import Body, Moment, Shape, together
 from flowd.api.schemas.versions import DagVersionResponse
+from flowd.db.views.keyset import MOST_COUNTED, Stretch
 from flowd.db.views.runs import RunView
 from flowd.domain.states import RunState
 
@@ -61,6 +62,8 @@ class DagRunResponse(Shape):
             note=run.note,
             dag_versions=[DagVersionResponse.of(run.version, run.dag_display_name)],
             bundle_version=run.bundle,
+            partition_key=run.partition_key,
+            partition_date=run.partition_date,
         )
 
 
@@ -73,9 +76,22 @@ class DagRunCollectionResponse(Shape):
     next_cursor: str | None = None
     previous_cursor: str | None = None
 
+    @classmethod
+    def of(cls, found: Stretch[RunView]) -> Self:
+        """Return the shape of a page at a cursor."""
+        return cls(
+            dag_runs=[DagRunResponse.of(run) for run in found.items],
+            total_entries=found.total,
+            total_entries_limit=MOST_COUNTED,
+            next_cursor=found.next_cursor,
+            previous_cursor=found.previous_cursor,
+        )
+
 
 class TriggerDagRunBody(Body):
     """What somebody who triggers a DAG says. `logical_date` must be given and may be null."""
+
+    model_config = together("data_interval_start", "data_interval_end")
 
     dag_run_id: str | None = None
     logical_date: Moment | None
@@ -83,7 +99,8 @@ class TriggerDagRunBody(Body):
     data_interval_end: Moment | None = None
     run_after: Moment | None = None
     conf: dict[str, Any] | None = None
-    note: str | None = Field(None, max_length=1000)
+    note: str | None = Field(default=None, max_length=1000)
+    partition_key: str | None = None
 
     @model_validator(mode="after")
     def _has_both_ends(self) -> Self:
@@ -104,7 +121,14 @@ class DagRunPatchBody(Body):
     """What of a run can be changed."""
 
     state: MutableRunState | None = None
-    note: str | None = Field(None, max_length=1000)
+    note: str | None = Field(default=None, max_length=1000)
+
+
+class BulkDagRunBody(DagRunPatchBody):
+    """The same of one of many; `dag_id` is that of the path where it names one."""
+
+    dag_id: str | None = None
+    dag_run_id: str
 
 
 class DagRunClearBody(Body):
@@ -114,7 +138,35 @@ class DagRunClearBody(Body):
     only_failed: bool = False
     only_new: bool = False
     run_on_latest_version: bool | None = None
-    note: str | None = Field(None, max_length=1000)
+    note: str | None = Field(default=None, max_length=1000)
+
+
+class BulkDagRunClearBody(DagRunClearBody):
+    """What of many runs is to run again. Runs are not found by their partitions."""
+
+    dag_runs: list[BulkDagRunBody] | None = None
+    partition_key: str | None = None
+    partition_date_start: Moment | None = None
+    partition_date_end: Moment | None = None
+
+
+class ClearPartitionsBody(Body):
+    """Which partitions are to run again."""
+
+    run_id: str | None = None
+    partition_key: str | None = None
+    partition_date_start: Moment | None = None
+    partition_date_end: Moment | None = None
+    clear_task_instances: bool = False
+    dry_run: bool = True
+
+
+class ClearPartitionsResponse(Shape):
+    """How much runs again: nothing, where no run has a partition."""
+
+    dag_runs_cleared: int = 0
+    task_instances_cleared: int = 0
+    dry_run: bool
 
 
 class DatesBody(Body):

@@ -6,24 +6,29 @@ from typing import Any, Self
 from pydantic import Field, JsonValue, field_validator
 
 from flowd.api.schemas.base import Body, Shape
-from flowd.db.secrets_store import LONGEST_NAME, StoredConnection, StoredVariable
+from flowd.db.secrets_store import LONGEST_NAME, StoredConnection, StoredVariable, Unopened
+from flowd.domain.telling_names import may_be_secret
 
 HIDDEN = "***"
 
 
 class VariableResponse(Shape):
-    """A variable."""
+    """A variable; a `problem` says why there is no value."""
 
     key: str
     value: str | None
     description: str | None
     is_encrypted: bool = True
     team_name: str | None = None
+    problem: str | None = None
 
     @classmethod
-    def of(cls, variable: StoredVariable) -> Self:
+    def of(cls, variable: StoredVariable | Unopened) -> Self:
         """Return the shape of a variable."""
-        value = HIDDEN if _is_secret(variable.name) and variable.value else variable.value
+        if isinstance(variable, Unopened):
+            description = variable.description or None
+            return cls(key=variable.name, value=None, description=description, problem=variable.problem)
+        value = HIDDEN if may_be_secret(variable.name) and variable.value else variable.value
         return cls(key=variable.name, value=value, description=variable.description or None)
 
 
@@ -49,7 +54,10 @@ class VariableBody(Body):
 
 
 class ConnectionResponse(Shape):
-    """A connection; its password, and what in its extra looks like one, is hidden."""
+    """A connection; its password, and what in its extra looks like one, is hidden.
+
+    A `problem` says why there is nothing but its id and type.
+    """
 
     connection_id: str
     conn_type: str
@@ -61,10 +69,15 @@ class ConnectionResponse(Shape):
     password: str | None
     extra: str | None
     team_name: str | None = None
+    problem: str | None = None
 
     @classmethod
-    def of(cls, connection: StoredConnection) -> Self:
+    def of(cls, connection: StoredConnection | Unopened) -> Self:
         """Return the shape of a connection."""
+        if isinstance(connection, Unopened):
+            nothing = dict.fromkeys(("description", "host", "login", "schema_", "port", "password", "extra"))
+            told = {"connection_id": connection.name, "conn_type": connection.conn_type, "problem": connection.problem}
+            return cls.model_validate(nothing | told)
         return cls(
             connection_id=connection.conn_id,
             conn_type=connection.conn_type,
@@ -98,6 +111,7 @@ class ConnectionBody(Body):
     password: str | None = None
     extra: str | None = None
     team_name: None = None
+    problem: None = Field(None, description="As it was shown: who changes a connection may send all of it back.")
 
     @field_validator("extra")
     @classmethod
@@ -109,6 +123,12 @@ class ConnectionBody(Body):
         if not is_object:
             raise ValueError("The `extra` field must be a valid JSON object (e.g., {'key': 'value'})")
         return extra
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it says all of a connection, so that nothing of what is stored is needed."""
+        fields = {"host", "login", "schema_", "port", "password", "extra"}
+        return fields <= self.model_fields_set and HIDDEN != self.password and f'"{HIDDEN}"' not in (self.extra or "")
 
     def to_stored(self, before: StoredConnection | None = None) -> StoredConnection:
         """Return the connection to store; hidden parts are taken from `before`."""
@@ -126,9 +146,6 @@ class ConnectionBody(Body):
         )
 
 
-_SECRET_WORDS = ("password", "passwd", "secret", "token", "key", "authorization", "credential")
-
-
 def masked_extra(extra: str) -> str | None:
     """Return the JSON text of an extra with every value hidden whose name sounds secret, None for an empty one."""
     return json.dumps(_masked(json.loads(extra))) if extra else None
@@ -136,7 +153,7 @@ def masked_extra(extra: str) -> str | None:
 
 def _masked(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: HIDDEN if _is_secret(name) and one else _masked(one) for name, one in value.items()}
+        return {name: HIDDEN if may_be_secret(name) and one else _masked(one) for name, one in value.items()}
     return [_masked(one) for one in value] if isinstance(value, list) else value
 
 
@@ -152,7 +169,3 @@ def _restored(value: Any, before: Any) -> Any:
     if isinstance(value, dict) and isinstance(before, dict):
         return {name: _restored(one, before[name]) if name in before else one for name, one in value.items()}
     return value
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name.lower() for word in _SECRET_WORDS)

@@ -10,6 +10,8 @@ from pydantic import Field
 from flowd.api.schemas.base import Body, Moment, Shape, as_uuid
 from flowd.api.schemas.runs import DatesBody
 from flowd.api.schemas.versions import DagVersionResponse
+from flowd.api.storable import WholeNumber
+from flowd.db.views.keyset import MOST_COUNTED, Stretch
 from flowd.db.views.task_instances import InstanceView
 from flowd.db.views.tries import TryView
 from flowd.domain.states import TaskState
@@ -51,7 +53,7 @@ class TaskInstanceResponse(Shape):
     pid: int | None = None
     executor: str | None = None
     executor_config: str = "{}"
-    note: str | None = None
+    note: str | None
     rendered_map_index: str | None = None
     rendered_fields: dict[str, Any]
     trigger: dict[str, Any] | None = None
@@ -69,6 +71,8 @@ class TaskInstanceResponse(Shape):
             dag_display_name=instance.dag_display_name,
             dag_run_id=instance.run_id,
             map_index=instance.map_index,
+            note=instance.note,
+            rendered_map_index=instance.rendered_map_index,
             logical_date=instance.logical_date,
             run_after=instance.run_after,
             start_date=instance.started_at,
@@ -99,6 +103,17 @@ class TaskInstanceCollectionResponse(Shape):
     total_entries_limit: int | None = None
     next_cursor: str | None = None
     previous_cursor: str | None = None
+
+    @classmethod
+    def of(cls, found: Stretch[InstanceView]) -> Self:
+        """Return the shape of a page at a cursor."""
+        return cls(
+            task_instances=[TaskInstanceResponse.of(instance) for instance in found.items],
+            total_entries=found.total,
+            total_entries_limit=MOST_COUNTED,
+            next_cursor=found.next_cursor,
+            previous_cursor=found.previous_cursor,
+        )
 
 
 class TaskInstanceHistoryResponse(Shape):
@@ -188,13 +203,23 @@ class MarkableState(StrEnum):
 
 
 class PatchTaskInstanceBody(Body):
-    """How task instances ended, and which others with them."""
+    """How task instances ended, and which others with them; or a note on them."""
 
-    new_state: MarkableState
+    new_state: MarkableState | None = None
+    note: str | None = Field(default=None, max_length=1000)
     include_upstream: bool = False
     include_downstream: bool = False
     include_past: bool = False
     include_future: bool = False
+
+
+class BulkTaskInstanceBody(PatchTaskInstanceBody):
+    """The same of one of many; `dag_id` and `dag_run_id` are those of the path where it names them."""
+
+    dag_id: str | None = None
+    dag_run_id: str | None = None
+    task_id: str
+    map_index: WholeNumber | None = None
 
 
 class ClearTaskInstancesBody(Body):
@@ -214,6 +239,7 @@ class ClearTaskInstancesBody(Body):
     include_future: bool = False
     run_on_latest_version: bool | None = None
     prevent_running_task: bool = False
+    note: str | None = Field(default=None, max_length=1000)
 
 
 class TaskInstancesBatchBody(DatesBody):
@@ -261,3 +287,10 @@ class TaskInstancesLogResponse(Shape):
 
     content: list[LogMessage]
     continuation_token: str | None
+
+
+class ExtraLinkCollectionResponse(Shape):
+    """The links of a task instance by name."""
+
+    extra_links: dict[str, str]
+    total_entries: int

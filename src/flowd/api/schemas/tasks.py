@@ -72,6 +72,7 @@ class TaskResponse(Shape):
             downstream_task_ids=sorted(graph.downstream[task_id]),
             end_date=graph.dag.end_date,
             execution_timeout=TimeDelta.of(task.execution_timeout),
+            is_mapped=task.expansion is not None,
             operator_name=task.operator,
             owner=shown.get("owner"),
             params=shown.get("params") or {},

@@ -7,9 +7,6 @@ from uuid import UUID
 from flowd.api.schemas.base import Shape, as_uuid
 from flowd.db.views.versions import VersionView
 
-BUNDLE_NAME = "dags-folder"
-"""The name of the one bundle: Airflow's default one."""
-
 
 class DagVersionResponse(Shape):
     """A version of a DAG."""
@@ -18,7 +15,7 @@ class DagVersionResponse(Shape):
     version_number: int
     dag_id: str
     dag_display_name: str
-    bundle_name: str | None = BUNDLE_NAME
+    bundle_name: str | None
     bundle_version: str | None
     bundle_url: str | None = None
     created_at: datetime
@@ -31,6 +28,7 @@ class DagVersionResponse(Shape):
             version_number=version.number,
             dag_id=version.dag_id,
             dag_display_name=dag_display_name,
+            bundle_name=version.bundle_name,
             bundle_version=version.bundle,
             created_at=version.created_at,
         )

@@ -3,8 +3,12 @@
 from datetime import datetime
 from typing import Any, Self
 
-from flowd.api.schemas.base import Shape
+from pydantic import Field
+
+from flowd.api.schemas.base import Body, Shape
+from flowd.api.storable import WholeNumber
 from flowd.db.views.xcoms import XComView
+from flowd.domain.ids import UNMAPPED
 
 
 class XComResponse(Shape):
@@ -50,3 +54,18 @@ class XComCollectionResponse(Shape):
 
     xcom_entries: list[XComResponse]
     total_entries: int
+
+
+class XComCreateBody(Body):
+    """A value to be left."""
+
+    key: str = Field(min_length=1, max_length=500)
+    value: Any
+    map_index: WholeNumber = UNMAPPED
+
+
+class XComUpdateBody(Body):
+    """A value to take the place of one."""
+
+    value: Any
+    map_index: WholeNumber = UNMAPPED

@@ -141,7 +141,7 @@ class Attempt:
         self._pump.close_child_ends()
         self._pump.start()
         if main.channel is not None:
-            self._channel = TaskChannel(self._id, main.channel, unsent, reactor, self._all.node)
+            self._channel = TaskChannel(self._id, main.channel, unsent, reactor, self._all.node, mask=self._pump.mask)
         self._all.node.put({"op": "started", "id": self._id, "pid": main.pid})
         self._watch = ExitWatch(reactor, main.pid, self._exited)
         if self._cause is not EndedBy.EXIT:

@@ -2,7 +2,7 @@
 
 A line of the log is `<UTC time, microseconds>Z <letter> <text>`. The letter is `o` for stdout, `e` for stderr, `-` for
 what flowd itself has to say. A capital `O` or `E` says that the text goes on in the next line of that stream: it was
-cut because no newline came for LINE_BYTES.
+cut because no newline came for LINE_BYTES. Secrets that the pump was told of are masked, across such a cut too.
 """
 
 import os
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
+from flowd.child.keeper.log_mask import LogMask
 from flowd.child.keeper.reactor import Reactor
 
 LINE_BYTES = 16 * 1024
@@ -44,7 +45,8 @@ class LogPump:
             os.close(read_out)
             os.close(self.stdout)
             raise
-        self._streams = [_Stream(read_out, b"o", self._remember), _Stream(read_err, b"e", None)]
+        self._mask = LogMask()
+        self._streams = [_Stream(read_out, b"o", self._mask, self._remember), _Stream(read_err, b"e", self._mask, None)]
 
     @property
     def is_at_end(self) -> bool:
@@ -53,9 +55,16 @@ class LogPump:
 
     @property
     def last_line(self) -> str | None:
-        """The last line of stdout that was not blank, without blanks at its end; of a long one the last 64 KiB."""
+        """The last line of stdout that was not blank, without blanks at its end; of a long one the last 64 KiB.
+
+        It is a value for other tasks, as the script wrote it: nothing in it is masked.
+        """
         line = self._tail.rstrip().rpartition(b"\n")[2]
         return line.decode(errors="replace") if line else None
+
+    def mask(self, secret: str) -> None:
+        """Put stars in the place of this text in whatever is read from now on."""
+        self._mask.add(secret)
 
     def start(self) -> None:
         """Begin to read. Call it once the child has its ends, after close_child_ends()."""
@@ -114,10 +123,11 @@ class LogPump:
 class _Stream:
     """One pipe's read end, and the text of it that waits for its newline."""
 
-    def __init__(self, fd: int, letter: bytes, remember: Callable[[bytes], None] | None) -> None:
+    def __init__(self, fd: int, letter: bytes, mask: LogMask, remember: Callable[[bytes], None] | None) -> None:
         os.set_blocking(fd, False)
         self.fd = fd
         self._letter = letter
+        self._mask = mask
         self._remember = remember
         self._held = b""
 
@@ -127,17 +137,21 @@ class _Stream:
             self._remember(received)
         text = self._held + received
         end = text.rfind(b"\n") + 1
-        lines = _with_begin(text[:end], _begin(self._letter)) if end else b""
+        lines = _with_begin(self._mask.apply(text[:end]), _begin(self._letter)) if end else b""
         self._held = text[end:]
-        if len(self._held) >= LINE_BYTES:
-            lines += _begin(self._letter.upper()) + self._held + b"\n"
-            self._held = b""
+        # What may be the beginning of a secret waits for its rest.
+        kept_bytes = max(self._mask.longest - 1, 0)
+        if len(self._held) >= LINE_BYTES + kept_bytes:
+            held = self._mask.apply(self._held)
+            cut = max(len(held) - kept_bytes, 0)
+            lines += _begin(self._letter.upper()) + held[:cut] + b"\n"
+            self._held = held[cut:]
         return lines
 
     def rest(self) -> bytes:
         """Return what is still held back, as a log line."""
         held, self._held = self._held, b""
-        return _begin(self._letter) + held + b"\n" if held else b""
+        return _begin(self._letter) + self._mask.apply(held) + b"\n" if held else b""
 
 
 def _with_begin(lines: bytes, begin: bytes) -> bytes:

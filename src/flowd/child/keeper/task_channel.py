@@ -1,6 +1,7 @@
 """TaskChannel: relays a task process's requests to the node and keeps its result."""
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from flowd.child.frames import Frame, FrameTooLong
@@ -13,11 +14,22 @@ UNREAD_BYTES = 128 * 1024 * 1024
 
 
 class TaskChannel:
-    """The keeper's end of a task's socket. Requests wait in it while the node does not keep up."""
+    """The keeper's end of a task's socket. Requests wait in it while the node does not keep up.
+
+    `mask` is called with each secret that the log must not show; the task goes on once that is done.
+    """
 
     def __init__(
-        self, attempt_id: int, sock: socket.socket, first_bytes: bytes, reactor: Reactor, node: NodeLink
+        self,
+        attempt_id: int,
+        sock: socket.socket,
+        first_bytes: bytes,
+        reactor: Reactor,
+        node: NodeLink,
+        *,
+        mask: Callable[[str], None],
     ) -> None:
+        self._mask = mask
         self.result: dict[str, Any] | None = None
         self._id = attempt_id
         self._node = node
@@ -40,6 +52,10 @@ class TaskChannel:
     def _take(self, frame: Frame) -> None:
         if frame.get("op") == "result":
             self.result = {name: value for name, value in frame.items() if name != "op"}
+            return
+        if frame.get("op") == "mask":
+            self._mask(str(frame.get("secret", "")))
+            self.reply({"n": frame.get("n")})
             return
         try:
             self._node.put({"op": "request", "id": self._id, "frame": frame})

@@ -7,7 +7,7 @@ from typing import Any
 
 from flowd.db.dialect import Kind
 from flowd.db.ledger import choosing, read
-from flowd.db.ledger.read import INSTANCE_COLUMNS, LIVE_RUN, TALLY_COLUMNS, as_json, instance_of, tally_of
+from flowd.db.ledger.read import INSTANCE_COLUMNS, TALLY_COLUMNS, as_json, instance_of, tally_of
 from flowd.db.moments import to_db
 from flowd.db.rows import Row as Columns
 from flowd.db.transaction import Transaction
@@ -58,22 +58,6 @@ async def runs_past_timeout(tx: Transaction) -> set[RunKey]:
     return {RunKey(key) for (key,) in rows}
 
 
-async def queued_runs(tx: Transaction, *, per_dag: int) -> list[tuple[RunKey, DagId]]:
-    """Return the oldest `per_dag` queued runs, already due, of each DAG that is not paused, oldest first.
-
-    As many of each, so that a DAG with a long queue cannot hide the others.
-    """
-    rows = await tx.execute(
-        "SELECT id, dag_id FROM (SELECT d.id, d.dag_id,"
-        " ROW_NUMBER() OVER (PARTITION BY d.dag_id ORDER BY d.id) AS place"
-        " FROM dag_run d JOIN dag g ON g.dag_id = d.dag_id"
-        f" WHERE d.{LIVE_RUN} AND d.state = 'queued' AND d.run_after <= {tx.dialect.now} AND NOT g.is_paused)"
-        " AS waiting WHERE place <= :per_dag ORDER BY id",
-        {"per_dag": per_dag},
-    )
-    return [(RunKey(key), DagId(dag_id)) for key, dag_id in rows]
-
-
 async def lock_dags(tx: Transaction, dag_ids: Iterable[DagId]) -> dict[DagId, bool]:
     """Lock the DAGs in the order of their ids and return for each whether it is paused."""
     rows = await tx.execute(
@@ -82,14 +66,6 @@ async def lock_dags(tx: Transaction, dag_ids: Iterable[DagId]) -> dict[DagId, bo
         {"keys": json.dumps(sorted(set(dag_ids)))},
     )
     return {DagId(dag_id): bool(is_paused) for dag_id, is_paused in rows}
-
-
-async def running_by_dag(tx: Transaction) -> dict[DagId, int]:
-    """Return how many runs of each DAG are running."""
-    rows = await tx.execute(
-        f"SELECT dag_id, COUNT(*) FROM dag_run WHERE {LIVE_RUN} AND state = 'running' GROUP BY dag_id"
-    )
-    return {DagId(dag_id): count for dag_id, count in rows}
 
 
 async def ended_instances(tx: Transaction, runs: Sequence[RunKey]) -> list[TaskInstance]:
@@ -233,6 +209,16 @@ async def unfinished_instances(tx: Transaction, run: RunKey) -> list[TaskInstanc
         tx, "task_instance", INSTANCE_COLUMNS, f"t.run = :run AND t.state NOT IN ({_ENDED})", {"run": run}
     )
     return [instance_of(row) for row in rows]
+
+
+async def is_deadlocked(tx: Transaction, run: RunKey) -> bool:
+    """Return True where all that has not ended of a run waits for upstreams, and nothing is left to tell it of."""
+    rows = await tx.execute(
+        "SELECT 1 FROM task_instance WHERE run = :run"
+        f" AND (needs_propagation OR state NOT IN ('none', {_ENDED})) LIMIT 1",
+        {"run": run},
+    )
+    return rows.first() is None
 
 
 async def settle_runs(tx: Transaction, runs: Sequence[DagRun], *, with_news: Collection[RunKey]) -> None:

@@ -27,6 +27,9 @@ _MOST_RUNS = 100
 
 CHOSEN = {"id": "int"}
 
+OPEN_QUEUE = "x.queue NOT IN (SELECT name FROM task_queue)"
+"""The condition that an instance, called x, is in no paused queue."""
+
 
 async def locked(
     tx: Transaction, table: str, columns: str, condition: str, parameters: Mapping[str, Any]
@@ -114,7 +117,7 @@ async def scheduled(
             "(SELECT x.id FROM task_instance x FORCE INDEX (ix_task_instance_run_state)"
             f" WHERE x.run = :run_{place} AND x.state = 'scheduled'"
             f" AND EXISTS (SELECT 1 FROM {tx.dialect.rows({'pool': 'text', 'slots': 'int'}, parameter='free')}"
-            " WHERE r.pool = x.pool AND r.slots >= x.pool_slots)"
+            f" WHERE r.pool = x.pool AND r.slots >= x.pool_slots) AND {OPEN_QUEUE}"
             f" AND (x.dag_id || '/' || x.task_id) NOT IN {tx.dialect.keys('full_tasks', 'text')}"
             " ORDER BY x.priority DESC, x.id LIMIT :per_run)"
             for place in range(len(some))

@@ -18,8 +18,9 @@ from flowd.domain.data_interval import DataInterval
 from flowd.domain.deadline import DeadlineSpec, next_due
 from flowd.domain.errors import Conflict
 from flowd.domain.graph import Graph
-from flowd.domain.ids import UNMAPPED, BundleHash, DagId, RunId, RunKey, TaskId
+from flowd.domain.ids import UNMAPPED, BackfillKey, BundleHash, DagId, RunId, RunKey, TaskId
 from flowd.domain.states import RunState, RunType, TaskState, TriggeredBy
+from flowd.domain.task_dates import absent_tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +36,15 @@ class NewRun:
     run_after: datetime
     logical_date: datetime | None = None
     data_interval: DataInterval | None = None
+    partition_key: str | None = None
+    partition_date: datetime | None = None
     conf: Mapping[str, Any] = field(default_factory=dict)
     note: str | None = None
     triggering_user: str | None = None
     idempotency_key: str | None = None
     deadlines: Sequence[DeadlineSpec] = ()
+    backfill: BackfillKey | None = None
+    backfill_ordinal: int | None = None
 
 
 async def create_run(tx: Transaction, new: NewRun, now: datetime) -> DagRun:
@@ -48,32 +53,9 @@ async def create_run(tx: Transaction, new: NewRun, now: datetime) -> DagRun:
     Raises Conflict, and leaves the transaction usable, where the DAG has a run of this id, logical date or
     idempotency key: of any number of nodes that try, one succeeds.
     """
-    interval = new.data_interval
-    values = {
-        "dag_id": new.dag_id,
-        "run_id": new.run_id,
-        "dag_version": new.dag_version,
-        "bundle": new.bundle,
-        "state": RunState.QUEUED.value,
-        "version": 0,
-        "unfinished": 0,
-        "has_news": True,
-        "run_type": new.run_type.value,
-        "triggered_by": new.triggered_by.value,
-        "triggering_user": new.triggering_user,
-        "conf": json.dumps(dict(new.conf)),
-        "note": new.note,
-        "idempotency_key": new.idempotency_key,
-        "logical_date": to_db(new.logical_date),
-        "data_interval_start": to_db(interval.start) if interval else None,
-        "data_interval_end": to_db(interval.end) if interval else None,
-        "run_after": to_db(new.run_after),
-        "queued_at": to_db(now),
-        "deadline_at": to_db(next_due(new.deadlines, logical_date=new.logical_date, queued_at=now)),
-    }
     try:
         async with tx.connection.begin_nested():
-            result = await tx.execute(insert(dag_run).values(values))
+            result = await tx.execute(insert(dag_run).values(_values(new, now)))
     except IntegrityError as error:
         date = f" or logical date {new.logical_date.isoformat()}" if new.logical_date else ""
         raise Conflict(f"DAG {new.dag_id!r} has a run with the id {new.run_id!r}{date} already") from error
@@ -86,7 +68,28 @@ async def create_run(tx: Transaction, new: NewRun, now: datetime) -> DagRun:
         bundle=new.bundle,
         logical_date=new.logical_date,
         run_after=new.run_after,
+        backfill=new.backfill,
+        backfill_ordinal=new.backfill_ordinal,
     )
+
+
+async def create_runs(tx: Transaction, new: Sequence[NewRun], now: datetime) -> dict[RunId, RunKey]:
+    """Insert these runs of one DAG as `create_run` does, all at once, and return their keys by their ids.
+
+    Raises Conflict, leaves the transaction usable and inserts none where one of them cannot be.
+    """
+    if not new:
+        return {}
+    try:
+        async with tx.connection.begin_nested():
+            await tx.execute(insert(dag_run), [_values(one, now) for one in new])
+    except IntegrityError as error:
+        raise Conflict(f"DAG {new[0].dag_id!r} has one of {len(new)} runs already, by its id or date") from error
+    rows = await tx.execute(
+        f"SELECT id, run_id FROM dag_run WHERE dag_id = :dag_id AND run_id IN {tx.dialect.keys(type_='text')}",
+        {"dag_id": new[0].dag_id, "keys": json.dumps([one.run_id for one in new])},
+    )
+    return {RunId(run_id): RunKey(key) for key, run_id in rows}
 
 
 async def live_runs(tx: Transaction, dag_id: DagId) -> int:
@@ -113,14 +116,18 @@ async def find_by_idempotency_key(tx: Transaction, dag_id: DagId, key: str) -> D
     return None if found is None else run_of(found)
 
 
-def missing(graph: Graph, begun: Collection[tuple[TaskId, bool]]) -> list[TaskId]:
-    """Return the tasks of the graph without an instance among `begun`; expanded ones are none of a task not mapped."""
+def missing(run: DagRun, graph: Graph, begun: Collection[tuple[TaskId, bool]]) -> list[TaskId]:
+    """Return the tasks that the run lacks, which are without an instance among `begun`.
+
+    Expanded instances are none of a task that is not mapped.
+    """
+    absent = absent_tasks(graph, run)
     whole = {task_id for task_id, is_expanded in begun if not is_expanded}
     expanded = {task_id for task_id, is_expanded in begun if is_expanded}
     return [
         task_id
         for task_id, task in graph.tasks.items()
-        if task_id not in whole and (task.expansion is None or task_id not in expanded)
+        if task_id not in absent and task_id not in whole and (task.expansion is None or task_id not in expanded)
     ]
 
 
@@ -148,3 +155,33 @@ async def create_instances(tx: Transaction, run: DagRun, graph: Graph, tasks: Se
         )
     if rows:
         await tx.execute(insert(task_instance), rows)
+
+
+def _values(new: NewRun, now: datetime) -> dict[str, Any]:
+    interval = new.data_interval
+    return {
+        "dag_id": new.dag_id,
+        "run_id": new.run_id,
+        "dag_version": new.dag_version,
+        "bundle": new.bundle,
+        "state": RunState.QUEUED.value,
+        "version": 0,
+        "unfinished": 0,
+        "has_news": True,
+        "run_type": new.run_type.value,
+        "triggered_by": new.triggered_by.value,
+        "triggering_user": new.triggering_user,
+        "conf": json.dumps(dict(new.conf)),
+        "note": new.note,
+        "idempotency_key": new.idempotency_key,
+        "logical_date": to_db(new.logical_date),
+        "data_interval_start": to_db(interval.start) if interval else None,
+        "data_interval_end": to_db(interval.end) if interval else None,
+        "partition_key": new.partition_key,
+        "partition_date": to_db(new.partition_date),
+        "run_after": to_db(new.run_after),
+        "queued_at": to_db(now),
+        "backfill": new.backfill,
+        "backfill_ordinal": new.backfill_ordinal,
+        "deadline_at": to_db(next_due(new.deadlines, logical_date=new.logical_date, queued_at=now)),
+    }

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from flowd.db.dialect import Kind
 from flowd.db.ledger import choosing, read
-from flowd.db.ledger.read import INSTANCE_COLUMNS, LIVE_RUN, as_json, instance_of
+from flowd.db.ledger.choosing import OPEN_QUEUE
+from flowd.db.ledger.read import INSTANCE_COLUMNS, LIVE_RUN, WAITING_TASK, as_json, instance_of
 from flowd.db.rows import Row
 from flowd.db.transaction import Transaction
 from flowd.domain.admission import Occupancy
@@ -34,21 +35,34 @@ class Waiter:
     priority: int
 
 
-async def lock_pools(tx: Transaction) -> dict[str, int]:
-    """Lock every pool in the order of their names and return their sizes: the first lock of the order, always."""
-    rows = await tx.execute(f"SELECT name, slots FROM pool ORDER BY name{tx.dialect.for_update}")
-    return {name: slots for name, slots in rows}
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """The size of every pool, and those in which a deferred instance keeps its slots."""
+
+    sizes: Mapping[str, int]
+    with_deferred: frozenset[str]
 
 
-async def pool_sizes(tx: Transaction) -> dict[str, int]:
-    """Return the size of every pool, without a lock."""
-    return {name: slots for name, slots in await tx.execute("SELECT name, slots FROM pool")}
+async def lock_pools(tx: Transaction) -> Pools:
+    """Lock every pool in the order of their names: the first lock of the order, always."""
+    return await _pools(tx, tx.dialect.for_update)
 
 
-async def occupancy(tx: Transaction, pool_sizes: Mapping[str, int]) -> tuple[Occupancy, dict[RunKey, int]]:
+async def pools(tx: Transaction) -> Pools:
+    """Read every pool without a lock."""
+    return await _pools(tx, "")
+
+
+async def _pools(tx: Transaction, lock: str) -> Pools:
+    rows = list(await tx.execute(f"SELECT name, slots, include_deferred FROM pool ORDER BY name{lock}"))
+    return Pools({name: slots for name, slots, _ in rows}, frozenset(name for name, _, keeps in rows if keeps))
+
+
+async def occupancy(tx: Transaction, pools: Pools) -> tuple[Occupancy, dict[RunKey, int]]:
     """Return what queued and running instances hold, and the DAG version of each run that holds something.
 
-    What each task holds is left to `count_tasks`: few DAGs limit their tasks, and all have many.
+    Deferred ones hold slots in some pools, and count in no other limit. What each task holds is left to `count_tasks`:
+    few DAGs limit their tasks, and all have many.
     """
     rows = await tx.execute(
         "SELECT t.pool, t.dag_id, t.run, t.pool_slots, COUNT(*), MIN(d.dag_version)"
@@ -56,7 +70,7 @@ async def occupancy(tx: Transaction, pool_sizes: Mapping[str, int]) -> tuple[Occ
         f" FROM task_instance t LEFT JOIN dag_run d ON d.id = t.run AND d.{LIVE_RUN}"
         " WHERE t.state IN ('queued', 'running') GROUP BY t.pool, t.dag_id, t.run, t.pool_slots"
     )
-    held = Occupancy(pool_sizes=pool_sizes, slots_by_pool=Counter())
+    held = Occupancy(pool_sizes=pools.sizes, slots_by_pool=Counter())
     versions: dict[RunKey, int] = {}
     for pool, dag_id, run, slots, tasks, version in rows:
         held.slots_by_pool[pool] += slots * tasks
@@ -64,7 +78,21 @@ async def occupancy(tx: Transaction, pool_sizes: Mapping[str, int]) -> tuple[Occ
         held.tasks_by_run[RunKey(run)] += tasks
         if version is not None:
             versions[RunKey(run)] = version
+    if pools.with_deferred:
+        await _count_deferred(tx, pools.with_deferred, held)
     return held, versions
+
+
+async def _count_deferred(tx: Transaction, pools: Collection[str], held: Occupancy) -> None:
+    rows = await tx.execute(
+        "SELECT pool, dag_id, SUM(pool_slots) FROM task_instance"
+        f" WHERE {WAITING_TASK} AND state = 'deferred' AND pool IN {tx.dialect.keys('pools', 'text')}"
+        " GROUP BY pool, dag_id",
+        {"pools": json.dumps(sorted(pools))},
+    )
+    for pool, dag_id, slots in rows:
+        held.slots_by_pool[pool] += int(slots)
+        held.slots_by_pool_and_dag[pool, DagId(dag_id)] += int(slots)
 
 
 async def count_tasks(tx: Transaction, held: Occupancy) -> None:
@@ -79,11 +107,12 @@ async def count_tasks(tx: Transaction, held: Occupancy) -> None:
 
 
 async def runs_with_waiters(tx: Transaction) -> list[RunKey]:
-    """Return the running runs of unpaused DAGs that have scheduled instances, in order, without a lock."""
+    """Return the running runs of unpaused DAGs that have scheduled instances in unpaused queues, in order, unlocked."""
     rows = await tx.execute(
         "SELECT d.id FROM dag_run d JOIN dag g ON g.dag_id = d.dag_id"
         f" WHERE d.{LIVE_RUN} AND d.state = 'running' AND NOT g.is_paused"
-        " AND EXISTS (SELECT 1 FROM task_instance x WHERE x.run = d.id AND x.state = 'scheduled') ORDER BY d.id"
+        f" AND EXISTS (SELECT 1 FROM task_instance x WHERE x.run = d.id AND x.state = 'scheduled' AND {OPEN_QUEUE})"
+        " ORDER BY d.id"
     )
     return [RunKey(key) for (key,) in rows]
 
@@ -99,8 +128,8 @@ async def waiters(
 ) -> tuple[list[Waiter], datetime]:
     """Return the first `per_run` scheduled instances of each of `runs` that may go on, under lock, and the clock then.
 
-    Whatever asks for more than the free slots of its pool, or meets a full run or task limit, is left out, so that it
-    cannot hide those behind it.
+    Whatever asks for more than the free slots of its pool, is in a paused queue, or meets a full run or task limit, is
+    left out, so that it cannot hide those behind it.
     """
     open_runs = sorted(set(runs) - set(full_runs))
     free = as_json([{"pool": pool, "slots": slots} for pool, slots in free_slots.items()])
@@ -111,7 +140,7 @@ async def waiters(
     chosen = (
         "SELECT x.id FROM task_instance x WHERE x.run = d.id AND x.state = 'scheduled'"
         f" AND EXISTS (SELECT 1 FROM {tx.dialect.rows(_FREE, parameter='free')}"
-        " WHERE r.pool = x.pool AND r.slots >= x.pool_slots)"
+        f" WHERE r.pool = x.pool AND r.slots >= x.pool_slots) AND {OPEN_QUEUE}"
         f" AND (x.dag_id || '/' || x.task_id) NOT IN {tx.dialect.keys('full_tasks', 'text')}"
         " ORDER BY x.priority DESC, x.id LIMIT :per_run"
     )

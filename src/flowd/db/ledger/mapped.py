@@ -14,7 +14,10 @@ from flowd.domain.tally import Tally
 from flowd.domain.task_instance import TaskInstance
 
 MOST_MADE = 500
-"""How many instances one statement makes: enough to cost little each, few enough to be brief."""
+"""How many instances one statement makes: enough to cost little each, few enough to hold nobody up for long."""
+
+MOST_BRIEF = 50
+"""How many instances a brief transaction may make or change: more, and it takes back that it is brief."""
 
 _MADE = {"map_index": "int"}
 _COPIED = "run, dag_id, task_id, operator, pool, pool_slots, priority, queue"
@@ -79,6 +82,8 @@ async def make(
     tx: Transaction, first: TaskInstance, indexes: Sequence[int], *, retries: int, tally: Tally
 ) -> list[TaskInstance]:
     """Insert undecided instances like `first` with these map indexes, and return them in their order."""
+    if len(indexes) > MOST_BRIEF:
+        tx.linger()
     counted = {f"up_{name}": getattr(tally, name) for name in Tally.__slots__}
     statement = (
         f"INSERT INTO task_instance ({_COPIED}, map_index, state, version, try_number, max_tries, {', '.join(counted)})"

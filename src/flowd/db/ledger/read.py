@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from flowd.db.columns import quoted
 from flowd.db.moments import from_db
 from flowd.db.rows import Row
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun
 from flowd.domain.ids import BundleHash, DagId, InstanceKey, RunId, RunKey
-from flowd.domain.states import RunState, TaskState
+from flowd.domain.states import WAITING, RunState, TaskState
 from flowd.domain.tally import Tally
 from flowd.domain.task_instance import TaskInstance
 
@@ -22,13 +23,17 @@ INSTANCE_COLUMNS = (
 TALLY_COLUMNS = "t.up_success, t.up_failed, t.up_skipped, t.up_upstream_failed, t.up_removed, t.up_extra"
 RUN_COLUMNS = (
     "d.id, d.dag_id, d.run_id, d.dag_version, d.bundle, d.state, d.version, d.unfinished, d.logical_date,"
-    " d.run_after, d.started_at, d.ended_at, d.timeout_at, d.has_news"
+    " d.run_after, d.started_at, d.ended_at, d.timeout_at, d.has_news, d.backfill, d.backfill_ordinal,"
+    " d.logical_date IS NOT NULL AND d.data_interval_start IS NULL AS lacks_interval"
 )
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # json.dumps would make one for each call
 
 LIVE_RUN = "state IN ('queued', 'running')"
 """The condition of the index of live runs, word for word: SQLite uses a partial index only where it finds it again."""
+
+WAITING_TASK = f"state IN ({quoted(list(WAITING))})"
+"""The condition of the index of instances that wait, word for word as well."""
 
 
 async def instances(
@@ -87,6 +92,14 @@ async def run(tx: Transaction, key: RunKey) -> DagRun:
     """Return this run, which exists, without a lock."""
     rows = await tx.execute(f"SELECT {RUN_COLUMNS} FROM dag_run d WHERE d.id = :id", {"id": key})
     return run_of(rows.mappings().one())
+
+
+async def scheduling_of(tx: Transaction, key: InstanceKey) -> tuple[str, int] | None:
+    """Return the instance's task and when it was scheduled, which it has in common with those scheduled with it."""
+    rows = await tx.execute("SELECT task_id, scheduled_at FROM task_instance WHERE id = :id", {"id": key})
+    for task_id, scheduled_at in rows:
+        return None if scheduled_at is None else (task_id, scheduled_at)
+    return None
 
 
 def instance_of(row: Row) -> TaskInstance:
@@ -148,6 +161,9 @@ def run_of(row: Row) -> DagRun:
         ended_at=from_db(row["ended_at"]),
         timeout_at=from_db(row["timeout_at"]),
         has_news=bool(row["has_news"]),
+        lacks_interval=bool(row["lacks_interval"]),
+        backfill=row["backfill"],
+        backfill_ordinal=row["backfill_ordinal"],
     )
 
 

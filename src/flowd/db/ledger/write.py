@@ -11,7 +11,7 @@ from flowd.db.moments import to_db
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent, run_transition
 from flowd.domain.errors import IllegalTransition, StaleClaim
-from flowd.domain.ids import InstanceKey
+from flowd.domain.ids import UNMAPPED, InstanceKey
 from flowd.domain.states import TaskState
 from flowd.domain.task_events import TaskEvent
 from flowd.domain.task_instance import TaskInstance
@@ -127,6 +127,8 @@ async def apply(
             continue
         answers.append(after)
         current[after.key] = after
+        if tx.actor is not None:
+            tx.tell(_name(before), {"state": before.state.value}, {"state": after.state.value})
         written.append(_row(before, after, event, now) | {"guard": loaded.version})
         if before.state is TaskState.RUNNING and after.state not in _GOES_ON:
             attempts.append(_attempt(before, event, now, (measured or {}).get(before.key, Measured())))
@@ -140,6 +142,11 @@ async def apply(
             {"rows": as_json(attempts)},
         )
     return answers
+
+
+def _name(instance: TaskInstance) -> str:
+    index = "" if instance.map_index == UNMAPPED else f"[{instance.map_index}]"
+    return f"task {instance.dag_id}.{instance.task_id}{index}"
 
 
 async def _write(tx: Transaction, rows: list[dict[str, Any]]) -> None:
@@ -175,6 +182,8 @@ async def apply_to_runs(tx: Transaction, changes: Sequence[tuple[DagRun, RunEven
     after = [run_transition(run, event, now) for run, event in changes]
     if not after:
         return []
+    for (before, _), run in zip(changes, after, strict=True):
+        tx.tell(f"run {run.dag_id}.{run.run_id}", {"state": before.state.value}, {"state": run.state.value})
     rows = [
         {
             "id": run.key,

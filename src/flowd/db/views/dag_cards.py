@@ -5,16 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
+
+from flowd.db.tables import dag
 from flowd.db.transaction import Transaction
+from flowd.db.views.sight import is_seen
+from flowd.domain.dag_access import DagAccess, dag_access_of
 from flowd.domain.dag_spec import dag_from_json
-from flowd.domain.timetable import (
-    ContinuousTimetable,
-    NullTimetable,
-    OnceTimetable,
-    TimetableSpec,
-    description,
-    summary,
-)
+from flowd.domain.timetable import CronPartitionTimetable, description, is_periodic, summary
 
 MOST_CARDS = 20_000
 
@@ -31,9 +29,14 @@ class DagCard:
     timetable_description: str
     timetable_type: str
     is_periodic: bool
+    is_partitioned: bool
     max_active_runs: int
     max_active_tasks: int
     has_task_limits: bool
+    pools: frozenset[str]
+    access: DagAccess | None
+    """Whom its file lets see and change it; None where it leaves that to their roles."""
+
     task_names: Mapping[str, str]
     """The display name of each task, by task id."""
 
@@ -52,8 +55,9 @@ class DagCards:
         return {version: self._cards[version] for version in wanted if version in self._cards}
 
     async def of_current_versions(self, tx: Transaction) -> dict[int, DagCard]:
-        """Return the card of every DAG's current version."""
-        return await self.get(tx, [version for (version,) in await tx.execute("SELECT version FROM dag")])
+        """Return the card of the current version of every DAG that may be seen."""
+        versions = await tx.execute(select(dag.c.version).where(is_seen(tx, dag.c.dag_id)))
+        return await self.get(tx, versions.scalars())
 
     async def _read(self, tx: Transaction, versions: set[int]) -> None:
         if len(self._cards) + len(versions) > MOST_CARDS:
@@ -65,29 +69,27 @@ class DagCards:
 
 
 def _card(document: Mapping[str, Any]) -> DagCard:
-    dag = dag_from_json(document)
-    shown = dag.presentation
-    owners = {str(task.presentation["owner"]) for task in dag.tasks if task.presentation.get("owner")}
+    spec = dag_from_json(document)
+    shown = spec.presentation
+    owners = {str(task.presentation["owner"]) for task in spec.tasks if task.presentation.get("owner")}
     if not owners and shown.get("owner"):
         owners = {part.strip() for part in str(shown["owner"]).split(",")}
     return DagCard(
-        display_name=shown.get("dag_display_name") or dag.dag_id,
+        display_name=shown.get("dag_display_name") or spec.dag_id,
         description=shown.get("description"),
         owners=tuple(sorted(owners)),
         tags=tuple(sorted(shown.get("tags") or ())),
-        timetable_summary=summary(dag.timetable),
-        timetable_description=description(dag.timetable),
-        timetable_type=type(dag.timetable).__name__,
-        is_periodic=is_periodic(dag.timetable),
-        max_active_runs=dag.max_active_runs,
-        max_active_tasks=dag.max_active_tasks,
+        timetable_summary=summary(spec.timetable),
+        timetable_description=description(spec.timetable),
+        timetable_type=type(spec.timetable).__name__,
+        is_periodic=is_periodic(spec.timetable),
+        is_partitioned=spec.partitioning is not None or isinstance(spec.timetable, CronPartitionTimetable),
+        max_active_runs=spec.max_active_runs,
+        max_active_tasks=spec.max_active_tasks,
         has_task_limits=any(
-            task.max_active_tis_per_dag is not None or task.max_active_tis_per_dagrun is not None for task in dag.tasks
+            task.max_active_tis_per_dag is not None or task.max_active_tis_per_dagrun is not None for task in spec.tasks
         ),
-        task_names={task.task_id: task.presentation.get("task_display_name") or task.task_id for task in dag.tasks},
+        pools=frozenset(task.pool for task in spec.tasks),
+        access=dag_access_of(spec.access_control, f"DAG {spec.dag_id!r}"),
+        task_names={task.task_id: task.presentation.get("task_display_name") or task.task_id for task in spec.tasks},
     )
-
-
-def is_periodic(timetable: TimetableSpec) -> bool:
-    """True where the timetable gives runs again and again by the clock."""
-    return not isinstance(timetable, NullTimetable | OnceTimetable | ContinuousTimetable)

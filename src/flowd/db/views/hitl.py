@@ -32,6 +32,7 @@ HITL_DETAILS = View(
         "responded_by_user_name": Field(_H.responded_by),
     },
     key=_H.instance,
+    dag=_T.dag_id,
     order_by=(Order("ti_id"),),
 )
 

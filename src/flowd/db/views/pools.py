@@ -23,6 +23,7 @@ POOLS = View(
         "slots": Field(pool.c.slots, FieldKind.NUMBER),
     },
     key=pool.c.name,
+    dag=None,
     order_by=(Order("name"),),
 )
 

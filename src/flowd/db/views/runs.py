@@ -6,20 +6,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import ColumnElement, RowMapping, exists, func, or_, select
 
+from flowd.db.asset_tables import asset, asset_event, asset_event_run
 from flowd.db.moments import from_db
-from flowd.db.tables import dag_run, dag_version, task_instance
+from flowd.db.tables import FAILED_RUNS, LIVE_RUNS, dag_run, dag_version, run_transition, task_instance
 from flowd.db.transaction import Transaction
 from flowd.db.views.dag_cards import DagCards
-from flowd.db.views.listing import Field, FieldKind, Listing, OneOf, Order, View, count, page
+from flowd.db.views.keyset import Stretch, stretch
+from flowd.db.views.listing import Field, FieldKind, Listing, OneOf, Order, View, contains, count, page
 from flowd.db.views.versions import VERSIONS, VersionView, version_of
 from flowd.domain.errors import NotFound
 from flowd.domain.states import RunState, RunType
 
 SECOND = 1_000_000.0
-_DURATION = (dag_run.c.ended_at - dag_run.c.started_at) / SECOND
+_TOOK = dag_run.c.ended_at - dag_run.c.started_at
 
+_UPDATED_AT = func.coalesce(
+    select(func.max(run_transition.c.at))
+    .where(run_transition.c.run == dag_run.c.id)
+    .correlate(dag_run)
+    .scalar_subquery(),
+    dag_run.c.queued_at,
+)
 RUNS = View(
     columns=(
         *(column for column in VERSIONS.columns if column.key != "dag_id"),
@@ -36,6 +45,8 @@ RUNS = View(
         dag_run.c.logical_date,
         dag_run.c.data_interval_start,
         dag_run.c.data_interval_end,
+        dag_run.c.partition_key,
+        dag_run.c.partition_date,
         dag_run.c.run_after,
         dag_run.c.queued_at,
         dag_run.c.started_at,
@@ -47,22 +58,27 @@ RUNS = View(
         "dag_id": Field(dag_run.c.dag_id),
         "run_id": Field(dag_run.c.run_id),
         "dag_run_id": Field(dag_run.c.run_id),
-        "state": Field(dag_run.c.state, choices=tuple(RunState)),
+        "state": Field(dag_run.c.state, choices=tuple(RunState), indexed=(LIVE_RUNS, FAILED_RUNS), few=LIVE_RUNS),
         "run_type": Field(dag_run.c.run_type, choices=tuple(RunType)),
         "triggering_user": Field(dag_run.c.triggering_user, pattern_name="triggering_user_name"),
         "dag_version": Field(dag_version.c.number, FieldKind.NUMBER),
         "bundle_version": Field(dag_run.c.bundle),
         "conf": Field(dag_run.c.conf),
+        "partition_key": Field(dag_run.c.partition_key),
         "logical_date": Field(dag_run.c.logical_date, FieldKind.MOMENT),
         "data_interval_start": Field(dag_run.c.data_interval_start, FieldKind.MOMENT),
         "data_interval_end": Field(dag_run.c.data_interval_end, FieldKind.MOMENT),
         "run_after": Field(dag_run.c.run_after, FieldKind.MOMENT),
         "start_date": Field(dag_run.c.started_at, FieldKind.MOMENT),
         "end_date": Field(dag_run.c.ended_at, FieldKind.MOMENT),
-        "duration": Field(_DURATION, FieldKind.SECONDS),
+        "updated_at": Field(_UPDATED_AT, FieldKind.MOMENT),
+        "partition_date": Field(dag_run.c.partition_date, FieldKind.MOMENT),
+        "duration": Field(_TOOK / SECOND, FieldKind.SECONDS, order_by=(_TOOK,)),
     },
     key=dag_run.c.id,
+    dag=dag_run.c.dag_id,
     order_by=(Order("id"),),
+    rows=dag_run,
 )
 
 
@@ -84,6 +100,8 @@ class RunView:
     logical_date: datetime | None
     data_interval_start: datetime | None
     data_interval_end: datetime | None
+    partition_key: str | None
+    partition_date: datetime | None
     run_after: datetime
     queued_at: datetime
     started_at: datetime | None
@@ -101,9 +119,37 @@ def duration_seconds(started_at: datetime | None, ended_at: datetime | None) -> 
     return (ended_at - started_at).total_seconds() if started_at and ended_at else None
 
 
-async def list_runs(tx: Transaction, cards: DagCards, listing: Listing) -> tuple[list[RunView], int]:
+async def list_runs(
+    tx: Transaction, cards: DagCards, listing: Listing, *also: ColumnElement[bool]
+) -> tuple[list[RunView], int]:
     """Return a page of runs and how many there are."""
-    return await _runs(tx, cards, await page(tx, RUNS, listing)), await count(tx, RUNS, listing)
+    return await _runs(tx, cards, await page(tx, RUNS, listing, *also)), await count(tx, RUNS, listing, *also)
+
+
+async def list_runs_at(
+    tx: Transaction, cards: DagCards, listing: Listing, cursor: str, *also: ColumnElement[bool]
+) -> Stretch[RunView]:
+    """Return the page of runs at this cursor, the first for an empty one."""
+    found = await stretch(tx, RUNS, listing, cursor, *also)
+    return Stretch(
+        items=await _runs(tx, cards, found.items),
+        next_cursor=found.next_cursor,
+        previous_cursor=found.previous_cursor,
+        total=found.total,
+    )
+
+
+def is_about(pattern: str) -> ColumnElement[bool]:
+    """Return the condition that a run is about an event of an asset whose name or URI contains the pattern."""
+    return exists(
+        select(asset_event_run.c.run)
+        .join(asset_event, asset_event.c.id == asset_event_run.c.event)
+        .join(asset, asset.c.id == asset_event.c.asset)
+        .where(
+            asset_event_run.c.run == dag_run.c.id, or_(contains(asset.c.name, pattern), contains(asset.c.uri, pattern))
+        )
+        .correlate(dag_run)
+    )
 
 
 async def get_run(tx: Transaction, cards: DagCards, dag_id: str, run_id: str) -> RunView:
@@ -112,6 +158,14 @@ async def get_run(tx: Transaction, cards: DagCards, dag_id: str, run_id: str) ->
     if not rows:
         raise NotFound(f"The DagRun with dag_id: `{dag_id}` and run_id: `{run_id}` was not found")
     return (await _runs(tx, cards, rows))[0]
+
+
+async def has_partitions(tx: Transaction, dag_id: str) -> bool:
+    """Return whether a run of the DAG, or of any where it is `~`, is about a partition."""
+    statement = select(dag_run.c.id).where(dag_run.c.partition_key.is_not(None)).limit(1)
+    if dag_id != "~":
+        statement = statement.where(dag_run.c.dag_id == dag_id)
+    return (await tx.execute(statement)).first() is not None
 
 
 async def state_of(tx: Transaction, dag_id: str, run_id: str) -> RunState:
@@ -165,6 +219,8 @@ async def _runs(tx: Transaction, cards: DagCards, rows: Sequence[RowMapping]) ->
             logical_date=from_db(row["logical_date"]),
             data_interval_start=from_db(row["data_interval_start"]),
             data_interval_end=from_db(row["data_interval_end"]),
+            partition_key=row["partition_key"],
+            partition_date=from_db(row["partition_date"]),
             run_after=from_db(row["run_after"]),
             queued_at=from_db(row["queued_at"]),
             started_at=from_db(row["started_at"]),

@@ -13,6 +13,7 @@ VARIABLES = View(
         "description": Field(variable.c.description),
     },
     key=variable.c.name,
+    dag=None,
     order_by=(Order("key"),),
 )
 CONNECTIONS = View(
@@ -25,6 +26,7 @@ CONNECTIONS = View(
         "conn_type": Field(connection.c.conn_type),
     },
     key=connection.c.conn_id,
+    dag=None,
     order_by=(Order("connection_id"),),
 )
 

@@ -6,22 +6,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_
+from sqlalchemy import ColumnElement, RowMapping, and_, case, cast, func, select
 
 from flowd.db.moments import from_db
-from flowd.db.tables import dag_run, dag_version, rendered, task_instance
+from flowd.db.tables import UNSUCCESSFUL, dag_run, dag_version, rendered, task_instance, task_transition
 from flowd.db.transaction import Transaction
 from flowd.db.views.dag_cards import DagCards
+from flowd.db.views.keyset import Stretch, stretch
 from flowd.db.views.listing import EVERY_ROW, Field, FieldKind, Listing, OneOf, Order, View, count, page
 from flowd.db.views.runs import SECOND, duration_seconds
 from flowd.db.views.versions import VERSIONS, VersionView, version_of
 from flowd.domain.errors import NotFound
 from flowd.domain.ids import UNMAPPED
-from flowd.domain.states import TaskState
+from flowd.domain.states import WAITING, TaskState
 
 _T = task_instance.c
-_DURATION = (_T.ended_at - _T.started_at) / SECOND
+_NAME = case(
+    (_T.rendered_map_index.is_not(None), _T.rendered_map_index),
+    (_T.map_index >= 0, cast(_T.map_index, _T.rendered_map_index.type)),
+)
+_TOOK = _T.ended_at - _T.started_at
+_LIVE = tuple(state.value for state in TaskState if not state.is_finished and state is not TaskState.NONE)
 
+_UPDATED_AT = func.coalesce(
+    select(func.max(task_transition.c.at))
+    .where(task_transition.c.instance == _T.id)
+    .correlate(task_instance)
+    .scalar_subquery(),
+    dag_run.c.queued_at,
+)
 INSTANCES = View(
     columns=(
         *(column for column in VERSIONS.columns if column.key != "dag_id"),
@@ -30,6 +43,8 @@ INSTANCES = View(
         _T.dag_id,
         _T.task_id,
         _T.map_index,
+        _T.rendered_map_index,
+        _T.note,
         _T.state,
         _T.try_number,
         _T.max_tries,
@@ -59,7 +74,9 @@ INSTANCES = View(
         "run_id": Field(dag_run.c.run_id),
         "task_id": Field(_T.task_id, pattern_name="task_display_name"),
         "map_index": Field(_T.map_index, FieldKind.NUMBER),
-        "state": Field(_T.state, choices=tuple(TaskState)),
+        # As texts "10" would come before "2": what has no name is ordered by its number.
+        "rendered_map_index": Field(_NAME, order_by=(_T.rendered_map_index, _T.map_index)),
+        "state": Field(_T.state, choices=tuple(TaskState), indexed=(tuple(WAITING), UNSUCCESSFUL), few=_LIVE),
         "pool": Field(_T.pool, pattern_name="pool_name"),
         "queue": Field(_T.queue, pattern_name="queue_name"),
         "operator": Field(_T.operator, pattern_name="operator_name"),
@@ -73,16 +90,25 @@ INSTANCES = View(
         "start_date": Field(_T.started_at, FieldKind.MOMENT),
         "end_date": Field(_T.ended_at, FieldKind.MOMENT),
         "queued_dttm": Field(_T.queued_at, FieldKind.MOMENT),
-        "duration": Field(_DURATION, FieldKind.SECONDS),
+        "updated_at": Field(_UPDATED_AT, FieldKind.MOMENT),
+        "duration": Field(_TOOK / SECOND, FieldKind.SECONDS, order_by=(_TOOK,)),
     },
     key=_T.id,
-    order_by=(Order("map_index"), Order("id")),
+    dag=_T.dag_id,
+    # Airflow's default is by map index everywhere; over all runs no index gives that order, and a million are sorted.
+    order_by=(Order("id"),),
+    run=_T.run,
+    order_in_run=(Order("map_index"), Order("id")),
+    rows=task_instance,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceView:
-    """A task instance with its run's dates and version; `rendered_fields` are those of the current try."""
+    """A task instance with its run's dates and version; `rendered_fields` are those of the current try.
+
+    `rendered_map_index` is the name of its map index, or its number in words; None where it is not mapped.
+    """
 
     key: int
     run: int
@@ -92,6 +118,8 @@ class InstanceView:
     task_id: str
     task_display_name: str
     map_index: int
+    rendered_map_index: str | None
+    note: str | None
     state: TaskState
     try_number: int
     max_tries: int
@@ -126,19 +154,48 @@ async def list_instances(
     return await _instances(tx, cards, rows), await count(tx, INSTANCES, listing, *also)
 
 
+async def list_instances_at(tx: Transaction, cards: DagCards, listing: Listing, cursor: str) -> Stretch[InstanceView]:
+    """Return the page of instances at this cursor, the first for an empty one."""
+    found = await stretch(tx, INSTANCES, listing, cursor)
+    return Stretch(
+        items=await _instances(tx, cards, found.items),
+        next_cursor=found.next_cursor,
+        previous_cursor=found.previous_cursor,
+        total=found.total,
+    )
+
+
 async def get_instance(
     tx: Transaction, cards: DagCards, dag_id: str, run_id: str, task_id: str, map_index: int = UNMAPPED
 ) -> InstanceView:
-    """Return the instance; raise NotFound for an unknown one."""
-    wanted = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
-    found, _ = await list_instances(tx, cards, Listing(conditions=tuple(OneOf(k, (v,)) for k, v in wanted.items())))
-    if not found:
-        index = "" if map_index == UNMAPPED else f", map_index: `{map_index}`"
-        raise NotFound(
-            f"The Task Instance with dag_id: `{dag_id}`, run_id: `{run_id}` and task_id: `{task_id}`{index}"
-            " was not found"
-        )
-    return found[0]
+    """Return the instance; raise NotFound for an unknown one, and for a mapped task of which no index is named."""
+    of_task = tuple(OneOf(k, (v,)) for k, v in {"dag_id": dag_id, "run_id": run_id, "task_id": task_id}.items())
+    found, _ = await list_instances(tx, cards, Listing(conditions=(*of_task, OneOf("map_index", (map_index,)))))
+    if found:
+        return found[0]
+    index = "" if map_index == UNMAPPED else f", map_index: `{map_index}`"
+    name = f"The Task Instance with dag_id: `{dag_id}`, run_id: `{run_id}` and task_id: `{task_id}`{index}"
+    mapped = await count(tx, INSTANCES, Listing(conditions=of_task)) if map_index == UNMAPPED else 0
+    if mapped:
+        raise NotFound(f"{name} is mapped: add one of the map indexes 0 to {mapped - 1}")
+    raise NotFound(f"{name} was not found")
+
+
+async def state_counts(tx: Transaction, run: int, task_id: str) -> dict[str, int]:
+    """Return how many instances of a task of this run are in each state."""
+    rows = await tx.execute(
+        "SELECT state, COUNT(*) FROM task_instance WHERE run = :run AND task_id = :task_id GROUP BY state",
+        {"run": run, "task_id": task_id},
+    )
+    return {state: number for state, number in rows}
+
+
+async def unfinished_of_runs(
+    tx: Transaction, cards: DagCards, runs: Sequence[int], *, limit: int
+) -> tuple[list[InstanceView], int]:
+    """Return the first instances of these runs that have not ended, and how many there are."""
+    live = tuple(state for state in TaskState if not state.is_finished)
+    return await list_instances(tx, cards, Listing(conditions=(OneOf("state", live),), limit=limit), _T.run.in_(runs))
 
 
 async def instances_by_key(tx: Transaction, cards: DagCards, keys: Sequence[int]) -> list[InstanceView]:
@@ -162,6 +219,8 @@ def _instance(row: RowMapping, dag_display_name: str, by_version: dict[int, Any]
         task_id=row["task_id"],
         task_display_name=by_version[row["version_key"]].task_names.get(row["task_id"], row["task_id"]),
         map_index=row["map_index"],
+        rendered_map_index=_name(row["rendered_map_index"], row["map_index"]),
+        note=row["note"],
         state=TaskState(row["state"]),
         try_number=row["try_number"],
         max_tries=row["max_tries"],
@@ -182,3 +241,7 @@ def _instance(row: RowMapping, dag_display_name: str, by_version: dict[int, Any]
         rendered_fields=json.loads(row["fields"]) if row["fields"] else {},
         version=version_of(row),
     )
+
+
+def _name(name: str | None, map_index: int) -> str | None:
+    return str(map_index) if name is None and map_index >= 0 else name

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, case, select
+from sqlalchemy import RowMapping, case, func, select
 
 from flowd.db.moments import from_db
 from flowd.db.tables import dag, dag_version
@@ -12,12 +12,16 @@ from flowd.db.transaction import Transaction
 from flowd.db.views.listing import Field, FieldKind, Listing, OneOf, Order, View, count, page
 from flowd.domain.errors import NotFound
 
+BUNDLE_NAME = "dags-folder"
+"""The name of what schedulers read from the DAG folder: Airflow's for its default bundle."""
+
 VERSIONS = View(
     columns=(
         dag_version.c.id.label("version_key"),
         dag_version.c.dag_id,
         dag_version.c.number,
         dag_version.c.bundle.label("version_bundle"),
+        dag_version.c.bundle_name.label("version_bundle_name"),
         dag_version.c.created_at.label("version_created_at"),
     ),
     source=dag_version,
@@ -25,22 +29,25 @@ VERSIONS = View(
         "id": Field(dag_version.c.id, FieldKind.NUMBER),
         "dag_id": Field(dag_version.c.dag_id),
         "version_number": Field(dag_version.c.number, FieldKind.NUMBER),
+        "bundle_name": Field(func.coalesce(dag_version.c.bundle_name, BUNDLE_NAME)),
         "bundle_version": Field(dag_version.c.bundle),
         "created_at": Field(dag_version.c.created_at, FieldKind.MOMENT),
     },
     key=dag_version.c.id,
+    dag=dag_version.c.dag_id,
     order_by=(Order("id"),),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionView:
-    """A DAG version: `number` counts from 1 within its DAG, `bundle` is the hash it was first seen in."""
+    """A DAG version: `number` counts from 1 within its DAG, `bundle` is the hash of what it was first seen in."""
 
     key: int
     dag_id: str
     number: int
     bundle: str
+    bundle_name: str
     created_at: datetime
 
 
@@ -51,6 +58,7 @@ def version_of(row: RowMapping) -> VersionView:
         dag_id=row["dag_id"],
         number=row["number"],
         bundle=row["version_bundle"],
+        bundle_name=row["version_bundle_name"] or BUNDLE_NAME,
         created_at=from_db(row["version_created_at"]),
     )
 

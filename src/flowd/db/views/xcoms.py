@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from flowd.db.moments import from_db
+from flowd.db.storable import shown
 from flowd.db.tables import dag_run, task_instance, xcom
 from flowd.db.transaction import Transaction
 from flowd.db.views.dag_cards import DagCards
@@ -42,7 +43,9 @@ XCOMS = View(
         "timestamp": Field(xcom.c.at, FieldKind.MOMENT),
     },
     key=xcom.c.instance,
+    dag=task_instance.c.dag_id,
     order_by=(Order("dag_id"), Order("task_id"), Order("run_id"), Order("map_index"), Order("key")),
+    run=task_instance.c.run,
 )
 
 
@@ -82,7 +85,7 @@ def _xcom(row: RowMapping, by_version: dict[int, Any]) -> XComView:
     card = by_version[row["dag_version"]]
     return XComView(
         key=row["name"],
-        value=_shown(json.loads(row["value"])),
+        value=shown(json.loads(row["value"])),
         at=from_db(row["at"]),
         dag_id=row["dag_id"],
         dag_display_name=card.display_name,
@@ -93,16 +96,3 @@ def _xcom(row: RowMapping, by_version: dict[int, Any]) -> XComView:
         logical_date=from_db(row["logical_date"]),
         run_after=from_db(row["run_after"]),
     )
-
-
-def _shown(value: Any) -> Any:
-    """Return a JSON value with halves of characters as escapes: tasks read them back, but no answer can carry them."""
-    match value:
-        case str():
-            return value.encode(errors="backslashreplace").decode()
-        case dict():
-            return {_shown(key): _shown(item) for key, item in value.items()}
-        case list():
-            return [_shown(item) for item in value]
-        case _:
-            return value

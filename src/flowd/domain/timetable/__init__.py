@@ -2,9 +2,11 @@
 
 from flowd.domain.data_interval import DataInterval, NextRun
 from flowd.domain.timetable.describe import description, summary
+from flowd.domain.timetable.first_run import runs_from
 from flowd.domain.timetable.next_run import (
     active_runs_limit,
     infer_manual_interval,
+    is_periodic,
     next_run,
     previous_date,
     runs_between,
@@ -14,6 +16,7 @@ from flowd.domain.timetable.schedule import timetable_from_schedule
 from flowd.domain.timetable.specs import (
     ContinuousTimetable,
     CronDataIntervalTimetable,
+    CronPartitionTimetable,
     CronTriggerTimetable,
     CustomTimetable,
     DeltaDataIntervalTimetable,
@@ -22,6 +25,7 @@ from flowd.domain.timetable.specs import (
     MultipleCronTriggerTimetable,
     NullTimetable,
     OnceTimetable,
+    RuntimePartitionTimetable,
     TimetableSpec,
     timetable_from_json,
 )
@@ -29,6 +33,7 @@ from flowd.domain.timetable.specs import (
 __all__ = [
     "ContinuousTimetable",
     "CronDataIntervalTimetable",
+    "CronPartitionTimetable",
     "CronTriggerTimetable",
     "CustomTimetable",
     "DataInterval",
@@ -39,13 +44,16 @@ __all__ = [
     "NextRun",
     "NullTimetable",
     "OnceTimetable",
+    "RuntimePartitionTimetable",
     "TimetableSpec",
     "active_runs_limit",
     "description",
     "infer_manual_interval",
+    "is_periodic",
     "next_run",
     "previous_date",
     "runs_between",
+    "runs_from",
     "summary",
     "timetable_from_json",
     "timetable_from_schedule",

@@ -7,6 +7,7 @@ from flowd.domain.timetable.cron import explain_cron
 from flowd.domain.timetable.specs import (
     ContinuousTimetable,
     CronDataIntervalTimetable,
+    CronPartitionTimetable,
     CronTriggerTimetable,
     CustomTimetable,
     DeltaDataIntervalTimetable,
@@ -15,6 +16,7 @@ from flowd.domain.timetable.specs import (
     MultipleCronTriggerTimetable,
     NullTimetable,
     OnceTimetable,
+    RuntimePartitionTimetable,
     TimetableSpec,
 )
 
@@ -28,7 +30,13 @@ def summary(spec: TimetableSpec) -> str:
             return "@once"
         case ContinuousTimetable():
             return "@continuous"
-        case CronDataIntervalTimetable(expression) | CronTriggerTimetable(expression):
+        case RuntimePartitionTimetable():
+            return "PartitionedAtRuntime"
+        case (
+            CronDataIntervalTimetable(expression)
+            | CronTriggerTimetable(expression)
+            | CronPartitionTimetable(expression)
+        ):
             return expression
         case DeltaDataIntervalTimetable(delta) | DeltaTriggerTimetable(delta):
             return str(delta)
@@ -51,7 +59,13 @@ def description(spec: TimetableSpec) -> str:
             return "Once, as soon as possible"
         case ContinuousTimetable():
             return "As frequently as possible, but only one run at a time."
-        case CronDataIntervalTimetable(expression) | CronTriggerTimetable(expression):
+        case RuntimePartitionTimetable():
+            return "Never, partition key(s) set at runtime"
+        case (
+            CronDataIntervalTimetable(expression)
+            | CronTriggerTimetable(expression)
+            | CronPartitionTimetable(expression)
+        ):
             return explain_cron(expression)
         case DeltaDataIntervalTimetable(delta) | DeltaTriggerTimetable(delta):
             return f"Every {_in_words(delta)}"

@@ -16,6 +16,7 @@ from flowd.domain.timetable.listed import EventTicks, MergedTicks
 from flowd.domain.timetable.specs import (
     ContinuousTimetable,
     CronDataIntervalTimetable,
+    CronPartitionTimetable,
     CronTriggerTimetable,
     CustomTimetable,
     DeltaDataIntervalTimetable,
@@ -24,6 +25,7 @@ from flowd.domain.timetable.specs import (
     MultipleCronTriggerTimetable,
     NullTimetable,
     OnceTimetable,
+    RuntimePartitionTimetable,
     TimetableSpec,
 )
 
@@ -82,15 +84,23 @@ def upcoming(
     return runs
 
 
-def runs_between(spec: TimetableSpec, start: datetime, end: datetime) -> Iterator[NextRun]:
-    """Yield, in order, every run a backfill from `start` to `end` (both inclusive) is about.
+def is_periodic(spec: TimetableSpec) -> bool:
+    """True where the timetable gives runs again and again by the clock, so that those of the past can be made up."""
+    if isinstance(spec, CustomTimetable):
+        return spec.is_periodic
+    return not isinstance(spec, NullTimetable | RuntimePartitionTimetable | OnceTimetable | ContinuousTimetable)
+
+
+def runs_between(
+    spec: TimetableSpec, start: datetime, end: datetime, *, last: DataInterval | None = None
+) -> Iterator[NextRun]:
+    """Yield, in order, the runs that a backfill from `start` to `end` (both inclusive) is about, behind that of `last`.
 
     For an interval timetable these bound the start of the data interval, for a trigger timetable the tick. A continuous
     timetable has no runs to replay: its intervals are what they were. A custom one is not known here.
     """
     if isinstance(spec, ContinuousTimetable):
         return
-    last: DataInterval | None = None
     while run := next_run(spec, last, start_date=start, end_date=end, catchup=True, now=end):
         yield run
         last = run.data_interval
@@ -100,7 +110,14 @@ def infer_manual_interval(spec: TimetableSpec, run_after: datetime) -> DataInter
     """Return the data interval of a run that somebody triggers at `run_after`."""
     moment = utc(run_after)
     match spec:
-        case NullTimetable() | OnceTimetable() | ContinuousTimetable() | CustomTimetable():
+        case (
+            NullTimetable()
+            | OnceTimetable()
+            | ContinuousTimetable()
+            | CronPartitionTimetable()
+            | RuntimePartitionTimetable()
+            | CustomTimetable()
+        ):
             return DataInterval.at(moment)
         case CronDataIntervalTimetable():
             end = spec.ticks.align_previous(moment)
@@ -151,7 +168,7 @@ class _Bounds:
 
 def _next_run(spec: TimetableSpec, last: DataInterval | None, bounds: _Bounds, now: datetime) -> NextRun | None:
     match spec:
-        case NullTimetable() | CustomTimetable():
+        case NullTimetable() | RuntimePartitionTimetable() | CustomTimetable():
             return None
         case OnceTimetable():
             return _once(last, bounds)
@@ -163,7 +180,7 @@ def _next_run(spec: TimetableSpec, last: DataInterval | None, bounds: _Bounds, n
             return _after_interval(DeltaTicks(delta), last, bounds)
         case CronTriggerTimetable() | MultipleCronTriggerTimetable():
             return _at_tick(spec.ticks, spec.interval, last, bounds)
-        case EventsTimetable():
+        case EventsTimetable() | CronPartitionTimetable():
             return _at_tick(spec.ticks, timedelta(0), last, bounds)
         case DeltaTriggerTimetable(delta):
             return _at_tick(DeltaTicks(delta), spec.interval, last, bounds)

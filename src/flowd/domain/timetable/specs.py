@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,10 @@ from flowd.domain.timetable.cron import CronTicks, check_cron
 from flowd.domain.timetable.listed import EventTicks, MergedTicks
 
 _NO_TIME = timedelta(0)
+
+RunImmediately = bool | timedelta | None
+"""Whether a DAG without a start date runs at once for the tick before it was first seen: always, never, if that was no
+longer ago, or, with None, if that was a tenth of the time between two ticks ago, or five minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class CronTriggerTimetable:
     expression: str
     timezone: str
     interval: timedelta = _NO_TIME
+    run_immediately: RunImmediately = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "expression", check_cron(self.expression))
@@ -88,7 +93,60 @@ class CronTriggerTimetable:
             "expression": self.expression,
             "timezone": self.timezone,
             "interval_seconds": self.interval.total_seconds(),
+            **_told_immediately(self.run_immediately),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class CronPartitionTimetable:
+    """A run at each tick of a cron expression, about the partition `run_offset` ticks later (or before, if negative).
+
+    Raises InvalidSchedule for an expression that can never fire or an unknown time zone.
+    """
+
+    expression: str
+    timezone: str
+    run_offset: int = 0
+    key_format: str = "%Y-%m-%dT%H:%M:%S"
+    run_immediately: RunImmediately = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expression", check_cron(self.expression))
+        known_zone(self.timezone, self.expression)
+
+    @property
+    def ticks(self) -> CronTicks:
+        """The instants at which runs are due."""
+        return CronTicks(self.expression, ZoneInfo(self.timezone))
+
+    def partition_at(self, tick: datetime) -> tuple[datetime, str]:
+        """Return the partition that the run at this tick is about: its moment in UTC, and its key in local time."""
+        date = utc(tick)
+        for _ in range(abs(self.run_offset)):
+            date = self.ticks.next_after(date) if self.run_offset > 0 else self.ticks.previous_before(date)
+        return date, date.astimezone(ZoneInfo(self.timezone)).strftime(self.key_format)
+
+    def date_of(self, key: str) -> datetime:
+        """Return the moment of a key, in UTC; raise ValueError for one that is not in `key_format`."""
+        return datetime.strptime(key, self.key_format).replace(tzinfo=ZoneInfo(self.timezone)).astimezone(UTC)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": "cron_partition",
+            "expression": self.expression,
+            "timezone": self.timezone,
+            "run_offset": self.run_offset,
+            "key_format": self.key_format,
+            **_told_immediately(self.run_immediately),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimePartitionTimetable:
+    """Never, as `NullTimetable`; whoever triggers a run may say which partition it is about."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "runtime_partition"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +197,7 @@ class MultipleCronTriggerTimetable:
     expressions: tuple[str, ...]
     timezone: str
     interval: timedelta = _NO_TIME
+    run_immediately: RunImmediately = False
 
     def __post_init__(self) -> None:
         if not self.expressions:
@@ -159,6 +218,7 @@ class MultipleCronTriggerTimetable:
             "expressions": list(self.expressions),
             "timezone": self.timezone,
             "interval_seconds": self.interval.total_seconds(),
+            **_told_immediately(self.run_immediately),
         }
 
 
@@ -197,7 +257,7 @@ class CustomTimetable:
     """A schedule of an author's own: code, which only a child process may run. So nothing here knows its next run.
 
     `name` is its class, `details` what tells it from another of that class; at most `active_runs_limit` of its runs are
-    active at a time.
+    active at a time. One that `is_periodic` gives runs again and again by the clock.
     """
 
     name: str
@@ -205,6 +265,7 @@ class CustomTimetable:
     description: str
     details: Mapping[str, Any] = field(default_factory=dict)
     active_runs_limit: int | None = None
+    is_periodic: bool = True
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -214,6 +275,7 @@ class CustomTimetable:
             "description": self.description,
             "details": dict(self.details),
             "active_runs_limit": self.active_runs_limit,
+            "is_periodic": self.is_periodic,
         }
 
 
@@ -223,6 +285,8 @@ TimetableSpec = (
     | ContinuousTimetable
     | CronDataIntervalTimetable
     | CronTriggerTimetable
+    | CronPartitionTimetable
+    | RuntimePartitionTimetable
     | DeltaDataIntervalTimetable
     | DeltaTriggerTimetable
     | MultipleCronTriggerTimetable
@@ -248,7 +312,7 @@ def timetable_from_json(data: Mapping[str, Any]) -> TimetableSpec:
             "timezone": str(zone),
             "interval_seconds": int() | float() as interval,
         }:
-            return CronTriggerTimetable(expression, zone, timedelta(seconds=interval))
+            return CronTriggerTimetable(expression, zone, timedelta(seconds=interval), _immediately_in(data))
         case {"kind": "delta_data_interval", "delta_seconds": int() | float() as delta}:
             return DeltaDataIntervalTimetable(timedelta(seconds=delta))
         case {
@@ -263,7 +327,8 @@ def timetable_from_json(data: Mapping[str, Any]) -> TimetableSpec:
             "timezone": str(zone),
             "interval_seconds": int() | float() as interval,
         }:
-            return MultipleCronTriggerTimetable(tuple(several), zone, timedelta(seconds=interval))
+            span = timedelta(seconds=interval)
+            return MultipleCronTriggerTimetable(tuple(several), zone, span, _immediately_in(data))
         case {
             "kind": "events",
             "events": list(events),
@@ -272,7 +337,22 @@ def timetable_from_json(data: Mapping[str, Any]) -> TimetableSpec:
         }:
             moments = tuple(datetime.fromisoformat(one) for one in events)
             return EventsTimetable(moments, is_restricted, description)
-    return _custom_from_json(data)
+    return _partition_from_json(data) or _custom_from_json(data)
+
+
+def _partition_from_json(data: Mapping[str, Any]) -> TimetableSpec | None:
+    match data:
+        case {"kind": "runtime_partition"}:
+            return RuntimePartitionTimetable()
+        case {
+            "kind": "cron_partition",
+            "expression": str(expression),
+            "timezone": str(zone),
+            "run_offset": int(run_offset),
+            "key_format": str(key_format),
+        }:
+            return CronPartitionTimetable(expression, zone, run_offset, key_format, _immediately_in(data))
+    return None
 
 
 def _custom_from_json(data: Mapping[str, Any]) -> CustomTimetable:
@@ -284,8 +364,16 @@ def _custom_from_json(data: Mapping[str, Any]) -> CustomTimetable:
             "description": str(told),
             "details": dict(details),
             "active_runs_limit": int() | None as limit,
+            "is_periodic": bool(is_periodic),
         }:
-            return CustomTimetable(name=name, summary=short, description=told, details=details, active_runs_limit=limit)
+            return CustomTimetable(
+                name=name,
+                summary=short,
+                description=told,
+                details=details,
+                active_runs_limit=limit,
+                is_periodic=is_periodic,
+            )
     raise InvalidSchedule(f"timetable {dict(data)!r} is of no known kind or lacks a value; store what to_json() gave")
 
 
@@ -298,6 +386,22 @@ def known_zone(timezone: str, schedule: str) -> ZoneInfo:
         raise InvalidSchedule(
             f"schedule {schedule!r}: unknown time zone {timezone!r}; give an IANA name such as 'Europe/Zurich' or 'UTC'"
         ) from error
+
+
+def _told_immediately(wanted: RunImmediately) -> dict[str, Any]:
+    if wanted is False:
+        return {}
+    return {"run_immediately": wanted.total_seconds() if isinstance(wanted, timedelta) else wanted}
+
+
+def _immediately_in(data: Mapping[str, Any]) -> RunImmediately:
+    match data.get("run_immediately", False):
+        case bool() | None as wanted:
+            return wanted
+        case int() | float() as seconds:
+            return timedelta(seconds=seconds)
+        case other:
+            raise InvalidSchedule(f"run_immediately is {other!r}, wanted true, false, null or seconds")
 
 
 def _check_delta(delta: timedelta) -> None:

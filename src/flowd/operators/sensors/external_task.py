@@ -86,8 +86,7 @@ class ExternalTaskSensor(BaseSensorOperator):
     def poke(self, context: Context) -> bool:
         """Return True where all that is waited for is in an allowed state."""
         dates = self.dates(context)
-        if self.check_existence:
-            self._check_existence()
+        self._check()
         found = self._found(dates)
         self.log.info("waiting for %s: %s", self._what(), found.describe(dates))
         wanted = Wanted(allowed=self.allowed_states, skipped=self.skipped_states, failed=self.failed_states)
@@ -103,8 +102,7 @@ class ExternalTaskSensor(BaseSensorOperator):
         """Wait, or defer."""
         if not self.deferrable:
             return super().execute(context)
-        if self.check_existence:
-            self._check_existence()
+        self._check()
         self.defer(
             trigger=WorkflowTrigger(
                 external_dag_id=self.external_dag_id,
@@ -173,11 +171,14 @@ class ExternalTaskSensor(BaseSensorOperator):
             kind = ExternalTaskFailedError
         return self._skipped_or(kind(f"{self._what()} is in one of the states {', '.join(self.failed_states)}"))
 
-    def _check_existence(self) -> None:
+    def _check(self) -> None:
+        """Raise for what is not there: a group that the DAG has not at once, as in Airflow, all else where asked to."""
+        if not self.check_existence and self.external_task_group_id is None:
+            return
         dag = find_dag(self.external_dag_id)
         if dag is None:
             raise ExternalDagNotFoundError(f"there is no DAG {self.external_dag_id!r} to wait for")
-        if not dag.is_active:
+        if self.check_existence and not dag.is_active:
             raise ExternalDagDeletedError(
                 f"the file of DAG {self.external_dag_id!r} is gone: there is no run to wait for"
             )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from flowd.operators.branch import follow
+from flowd.operators.returned_value import log_returned
 from flowd.operators.services.sql_hook import DbApiHook, Handler, fetch_all_handler
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.base_sensor import BaseSensorOperator
@@ -84,7 +85,7 @@ class SQLExecuteQueryOperator(BaseSQLOperator):
             return_last=self.return_last,
         )
         if self.show_return_value_in_logs:
-            self.log.info("Done. Returned value was: %s", found)
+            log_returned(self.log, found)
         return found
 
 

@@ -1,7 +1,7 @@
 """AmqpQueue: task messages and the doorbell over RabbitMQ."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
@@ -10,11 +10,12 @@ from flowd.domain.errors import QueueUnavailable
 from flowd.domain.ids import RunKey
 from flowd.queue.amqp.connection import LinkBroken
 from flowd.queue.amqp.doorbell import AmqpBell, AmqpDoor
+from flowd.queue.amqp.graveyard import AmqpGraveyard
 from flowd.queue.amqp.link import Link
 from flowd.queue.amqp.publisher import Letter, Publisher
 from flowd.queue.amqp.subscription import AmqpSubscription
 from flowd.queue.amqp.topology import Topology, close_channel, open_channel
-from flowd.queue.base import Queue, Subscription
+from flowd.queue.base import DeadLetter, Queue, Subscription
 from flowd.queue.broker_url import BrokerUrl
 from flowd.queue.message import DEFAULT_LIMIT_BYTES, SigningKeys
 from flowd.queue.outgoing import signed_or_none
@@ -50,6 +51,7 @@ class AmqpQueue(Queue):
         self._publishing = Link(self._url, name=f"{prefix} publish")
         self._consuming = Link(self._url, name=f"{prefix} consume")
         self._publisher = Publisher(self._publishing, self._topology, deadline=publish_deadline)
+        self._graveyard = AmqpGraveyard(self._consuming, self._topology, self._publisher, keys)
         self._bell = AmqpBell(self._publishing, self._topology)
         self._door = AmqpDoor(self._consuming, self._topology)
 
@@ -77,6 +79,18 @@ class AmqpQueue(Queue):
     def rings(self) -> AbstractAsyncContextManager[AsyncIterator[frozenset[RunKey]]]:
         """Open the doorbell; of several listeners each ring reaches one."""
         return self._door.rings()
+
+    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
+        """Return the first messages that were put aside."""
+        return await self._graveyard.look(limit)
+
+    async def send_back(self, ids: Collection[str]) -> Collection[str]:
+        """Send dead letters to where they came from."""
+        return await self._graveyard.send_back(ids)
+
+    async def discard(self, ids: Collection[str]) -> Collection[str]:
+        """Remove dead letters for good."""
+        return await self._graveyard.discard(ids)
 
     async def check(self) -> None:
         """Return when the broker opens a channel; raise QueueUnavailable with the reason when not in time."""

@@ -18,6 +18,9 @@ from flowd.queue.amqp.topology import Topology, open_channel
 WINDOW = 500
 """So many messages are under way at once: enough to keep the broker busy, few enough to bound our memory."""
 
+REFUSED_PAUSES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds before each further attempt with what the broker refused; the first follows the making of its queue."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -70,9 +73,13 @@ class Publisher:
         for start in range(0, len(missing), WINDOW):
             window = missing[start : start + WINDOW]
             refused = await self._send(connection, letters, window, confirmed)
-            if refused:
-                # No such queue; or one that another node is making this moment, which the broker answers with a nack.
+            for pause in REFUSED_PAUSES:
+                if not refused:
+                    break
+                # No such queue; or one that another node is making this moment: until it has a leader, the broker
+                # answers with a nack. Or an operator's limit is reached, and perhaps a worker soon makes room.
                 await self._topology.declare(connection, {letters[index].queue for index in refused})
+                await asyncio.sleep(pause)
                 refused = await self._send(connection, letters, refused, confirmed)
             if refused:
                 log.warning("messages refused by the broker", missing=len(refused))

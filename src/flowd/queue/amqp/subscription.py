@@ -60,7 +60,10 @@ class AmqpSubscription(Subscription):
         if self._ear is None or not self._ear.is_open:
             await self.close()
             connection = await self._link.connection()
-            self._ear = await Ear.open(connection, self._topology, self._queues)
+            # Cancelled in the middle of a call, aiormq leaves the channel in a state that nobody knows.
+            self._ear = await finish_despite_cancel(
+                Ear.open(connection, self._topology, self._queues), hurry=_no_sooner, undo=Ear.close
+            )
         return self._ear
 
     async def _collect(self, ear: Ear, free: int) -> Sequence[Received]:
@@ -90,3 +93,7 @@ class AmqpSubscription(Subscription):
         return Delivery(
             body=received.message.body, claimed=None, queue=received.queue, ack=ack, dead_letter=dead_letter
         )
+
+
+def _no_sooner() -> None:
+    """Opening takes three answers, and each has its time: there is nothing to hurry."""

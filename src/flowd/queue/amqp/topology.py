@@ -20,6 +20,7 @@ from flowd.queue.amqp.connection import CLOSE_SECONDS, BrokerConnection, LinkBro
 LONGEST_NAME_BYTES = 255
 DOORBELL_LIFE = timedelta(minutes=1)
 DOORBELL_LENGTH = 10_000
+_UNLIMITED = 2**31 - 1
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,8 @@ class Topology:
 
     async def declare(self, connection: BrokerConnection, names: Iterable[str]) -> None:
         """Make the task queues of these broker names, and the one for dead letters, where they do not exist."""
-        await _declare(connection, self.dead, {"x-queue-type": "quorum"})
+        # Looking at a dead letter counts as a delivery: at the limit that newer brokers have it would be lost.
+        await _declare(connection, self.dead, {"x-queue-type": "quorum", "x-delivery-limit": _UNLIMITED})
         arguments = {
             "x-queue-type": "quorum",
             "x-delivery-limit": self.delivery_limit,
@@ -86,19 +88,20 @@ async def close_channel(channel: AbstractChannel) -> None:
 
 async def _declare(connection: BrokerConnection, name: str, arguments: Mapping[str, Any]) -> None:
     try:
-        async with _passing_channel(connection) as channel:
+        async with passing_channel(connection) as channel:
             await answer(channel.declare_queue(name, durable=True, arguments=dict(arguments)))
     except LinkBroken as exc:
         if not isinstance(exc.__cause__, ChannelPreconditionFailed | ChannelAccessRefused):
             raise
         # An operator made it in another way, or forbids us to make any: one that exists will do.
         log.warning("queue is not as we would have it", queue=name, reason=str(exc))
-        async with _passing_channel(connection) as channel:
+        async with passing_channel(connection) as channel:
             await answer(channel.declare_queue(name, passive=True))
 
 
 @asynccontextmanager
-async def _passing_channel(connection: BrokerConnection) -> AsyncIterator[AbstractChannel]:
+async def passing_channel(connection: BrokerConnection) -> AsyncIterator[AbstractChannel]:
+    """Open a channel for the time of the context; what was taken on it and not acknowledged then goes back."""
     # The broker closes a channel on which a declaration fails: nothing else may live on it.
     channel = await open_channel(connection)
     try:

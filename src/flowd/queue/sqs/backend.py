@@ -1,17 +1,18 @@
 """SqsQueue: task messages and the doorbell over Amazon SQS."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 
 from flowd.domain.assignment import Assignment
 from flowd.domain.ids import RunKey
-from flowd.queue.base import Queue, Subscription
+from flowd.queue.base import DeadLetter, Queue, Subscription
 from flowd.queue.message import SigningKeys
 from flowd.queue.outgoing import signed_or_none
 from flowd.queue.sqs.address import SqsAddress
 from flowd.queue.sqs.client import LONGEST_WAIT_SECONDS, NoSuchQueue, SqsClient
 from flowd.queue.sqs.doorbell import SqsBell, SqsDoor
+from flowd.queue.sqs.graveyard import SqsGraveyard
 from flowd.queue.sqs.publisher import MOST_BYTES, Letter, Publisher
 from flowd.queue.sqs.subscription import SqsSubscription
 from flowd.queue.sqs.topology import Topology
@@ -43,6 +44,7 @@ class SqsQueue(Queue):
         self._client = SqsClient(address)
         self._topology = Topology(self._client, prefix=prefix, delivery_limit=delivery_limit, visibility=visibility)
         self._publisher = Publisher(self._client, self._topology, deadline=publish_deadline)
+        self._graveyard = SqsGraveyard(self._client, self._topology, self._publisher, keys)
         self._bell = SqsBell(self._client, self._topology)
         self._door = SqsDoor(self._client, self._topology)
 
@@ -73,6 +75,18 @@ class SqsQueue(Queue):
     def rings(self) -> AbstractAsyncContextManager[AsyncIterator[frozenset[RunKey]]]:
         """Open the doorbell; of several listeners each ring reaches one."""
         return self._door.rings()
+
+    async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:
+        """Return the first messages that were put aside."""
+        return await self._graveyard.look(limit)
+
+    async def send_back(self, ids: Collection[str]) -> Collection[str]:
+        """Send dead letters to where they came from."""
+        return await self._graveyard.send_back(ids)
+
+    async def discard(self, ids: Collection[str]) -> Collection[str]:
+        """Remove dead letters for good."""
+        return await self._graveyard.discard(ids)
 
     async def check(self) -> None:
         """Return when SQS answers us; raise QueueUnavailable with the reason when not."""

@@ -68,7 +68,9 @@ class Publisher:
     async def _send(self, letters: Sequence[Letter], batch: Sequence[int], confirmed: list[bool]) -> None:
         url = await self._topology.url(letters[batch[0]].queue)
         entries = [_entry(index, letters[index]) for index in batch]
-        answer = await self._client.call("send_message_batch", QueueUrl=url, Entries=entries)
+        answer = await self._client.call(
+            "send_message_batch", seconds=self._deadline_seconds, QueueUrl=url, Entries=entries
+        )
         for entry in answer.get("Successful", ()):
             confirmed[int(entry["Id"])] = True
         if failed := answer.get("Failed", ()):

@@ -9,10 +9,12 @@ from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent, outcome_of
 from flowd.domain.graph import Graph
 from flowd.domain.ids import UNMAPPED, InstanceKey, RunKey, TaskId
+from flowd.domain.mappable import DEFAULT_MOST_ITEMS
 from flowd.domain.run_plan import News, Touched, downstream_of, setups_of, step
 from flowd.domain.states import RunState, TaskState
 from flowd.domain.tally import Place, Tally, is_fit, place_of
-from flowd.domain.task_events import Cleared, RunStopped, TaskEvent
+from flowd.domain.task_dates import absent_tasks
+from flowd.domain.task_events import Cleared, Decided, RunStopped, TaskEvent
 from flowd.domain.task_instance import TaskInstance
 from flowd.roles.scheduler.expand_tasks import expand_tasks
 from flowd.roles.scheduler.fail_fast import stop_after_failure
@@ -21,17 +23,26 @@ from flowd.roles.scheduler.run_progress import RunProgress
 PAST_SETTLED = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
 """States of the same task in the run before that let a task go on which depends on its past."""
 
-MOST_CHANGES = 500
+MOST_CHANGES = 100
 """How many changes one statement writes: a mapped task may come to thousands at once."""
 
 
 class Advance:
     """Works on runs that this transaction has locked: `look_around`, `propagate` and `finish`, in this order."""
 
-    def __init__(self, tx: Transaction, now: datetime, runs: Mapping[RunKey, tuple[DagRun, Graph]]) -> None:
+    def __init__(
+        self,
+        tx: Transaction,
+        now: datetime,
+        runs: Mapping[RunKey, tuple[DagRun, Graph]],
+        *,
+        most_crossed: int = DEFAULT_MOST_ITEMS,
+    ) -> None:
         self._tx = tx
         self._now = now
-        self._runs = {key: RunProgress(run=run, graph=graph) for key, (run, graph) in runs.items()}
+        self._runs = {
+            key: RunProgress(run=run, graph=graph, most_crossed=most_crossed) for key, (run, graph) in runs.items()
+        }
         self.ended: list[tuple[DagRun, RunEvent]] = []
         self.woken: set[RunKey] = set()
         self.changed = False
@@ -58,7 +69,11 @@ class Advance:
     async def propagate(self) -> None:
         """Tell the downstreams of every ended instance, and theirs, until nothing more is decided."""
         await stop_after_failure(self._tx, {key: one.graph for key, one in self._runs.items()}, self._now)
-        for instance in await advance.ended_instances(self._tx, list(self._runs)):
+        ended = await advance.ended_instances(self._tx, list(self._runs))
+        # The clock was read with the locks of the runs; a worker that then still held one of these ended it later. No
+        # effect is dated before its cause.
+        self._now = max([self._now, *(one.ended_at for one in ended if one.ended_at)])
+        for instance in ended:
             progress = self._runs[instance.run]
             progress.told.append(instance.key)
             if instance.task_id in progress.graph.tasks:
@@ -91,18 +106,26 @@ class Advance:
             decided_against=progress.decided_against,
             setup_states=progress.setup_states(task_id for task_id, _ in standings),
         )
-        await expand_tasks(self._tx, progress, progress.take(decided))
+        anew = progress.revisit
+        await expand_tasks(self._tx, progress, progress.take(decided), anew=anew)
+        if progress.revisit:
+            # A branch may have decided, long ago, against the tasks of which there are more instances now.
+            progress.decided_against = await self._decided_against(progress)
 
     async def finish(self) -> None:
-        """End the runs in which nothing is left, and those whose time is up."""
+        """End the runs in which nothing is left or can go on, and those whose time is up."""
         ending: list[tuple[DagRun, RunEvent]] = []
         for progress in self._runs.values():
             if progress.run.timeout_at is not None and progress.run.timeout_at <= self._now:
-                await self._stop(progress)
+                await self._stop(progress, RunStopped(TaskState.SKIPPED))
                 ending.append((progress.run, RunEvent.TIMED_OUT))
             elif progress.run.unfinished <= 0:
                 states = await advance.states_of(self._tx, progress.run.key, task_ids=progress.graph.leaves)
                 ending.append((progress.run, outcome_of(states.values())))
+            elif not progress.held and absent_tasks(progress.graph, progress.run):
+                if await advance.is_deadlocked(self._tx, progress.run.key):
+                    await self._stop(progress, Decided(TaskState.UPSTREAM_FAILED))
+                    ending.append((progress.run, RunEvent.DEADLOCKED))
         for run, (_, event) in zip(await write.apply_to_runs(self._tx, ending, self._now), ending, strict=True):
             self._runs[run.key].run = run
             self.ended.append((run, event))
@@ -121,6 +144,8 @@ class Advance:
             told += progress.told
             unfinished = progress.run.unfinished + progress.made - progress.newly_ended
             progress.run = replace(progress.run, unfinished=unfinished)
+        if len(changes) > mapped.MOST_BRIEF:
+            self._tx.linger()
         for start in range(0, len(changes), MOST_CHANGES):
             for answer in await write.apply(self._tx, changes[start : start + MOST_CHANGES], self._now):
                 if not isinstance(answer, TaskInstance):
@@ -131,10 +156,10 @@ class Advance:
         self.changed = self.changed or bool(changes or told)
         await self._wake_successors()
 
-    async def _stop(self, progress: RunProgress) -> None:
-        """End whatever is left of a run whose time is up; a worker that still runs one of these is fenced."""
+    async def _stop(self, progress: RunProgress, event: TaskEvent) -> None:
+        """End whatever is left of a run; a worker that still runs one of these is fenced."""
         left = await advance.unfinished_instances(self._tx, progress.run.key)
-        stopped = [(instance, RunStopped(TaskState.SKIPPED)) for instance in left]
+        stopped = [(instance, event) for instance in left]
         await write.apply(self._tx, stopped, self._now)
         await advance.mark_told(self._tx, [instance.key for instance in left])
         progress.run = replace(progress.run, unfinished=0)

@@ -30,8 +30,11 @@ def plan(files: Mapping[str, ParsedFile | None], known: Sequence[KnownDag], gone
 
     A DAG id in two files stays with the file that has it in the metastore, else it goes to the first by name; the
     others get an import error. A file that is broken, or not parsed yet, keeps what it has. DAGs of files that are
-    `gone`, and DAGs that their file was parsed without, become inactive.
+    `gone`, and DAGs that their file was parsed without, become inactive. A DAG that a pushed bundle has in service is
+    that bundle's: no file takes it over or ends it.
     """
+    pushed = {dag.dag_id: dag.bundle_name for dag in known if dag.is_active and dag.bundle_name is not None}
+    known = [dag for dag in known if dag.bundle_name is None]
     homes = {dag.dag_id: dag.file for dag in known if dag.is_active and dag.file not in gone}
     definers: dict[DagId, list[str]] = defaultdict(list)
     for path in sorted(files):
@@ -41,7 +44,7 @@ def plan(files: Mapping[str, ParsedFile | None], known: Sequence[KnownDag], gone
     owners = {
         dag_id: homes[dag_id] if _keeps(files, homes.get(dag_id), dag_id) else paths[0]
         for dag_id, paths in definers.items()
-    }
+    } | {dag_id: f"the bundle {name}" for dag_id, name in pushed.items()}
     plans = {path: _file_plan(path, parsed, owners) for path, parsed in files.items() if parsed}
     inactive = [
         dag.dag_id

@@ -15,7 +15,7 @@ from typing import TypeVar
 import structlog
 from watchfiles import DefaultFilter, awatch
 
-from flowd.db import bundles, dags, import_errors
+from flowd.db import bundles, dags, import_errors, parse_requests
 from flowd.db.metastore import Metastore
 from flowd.domain.errors import Conflict
 from flowd.domain.ids import BundleHash
@@ -152,8 +152,10 @@ class DagSync:
         present = {*snapshot.candidates, *snapshot.problems}
         async with self._metastore.reading() as tx:
             known = await dags.known(tx)
+            asked_for = await parse_requests.asked_for(tx)
             if before is None:
-                seen.gone = ({dag.file for dag in known} | await import_errors.files(tx)) - present
+                ours = {dag.file for dag in known if dag.bundle_name is None}
+                seen.gone = (ours | await import_errors.files(tx)) - present
         if before is None:
             seen.stale = set(snapshot.candidates)
         elif before != snapshot:
@@ -166,6 +168,7 @@ class DagSync:
                 seen.stale.add(path)  # Somebody deleted the DAG, but its file is still here.
         oldest = time.monotonic() - self._refresh_seconds
         seen.stale |= {path for path, state in seen.states.items() if state.parsed_at < oldest}
+        seen.stale |= asked_for
         seen.stale &= set(snapshot.candidates)
         for path, problem in snapshot.problems.items():
             state = seen.states.get(path)
@@ -173,6 +176,9 @@ class DagSync:
                 seen.states[path] = _FileState(broken(problem), float("inf"))
         seen.states = {path: state for path, state in seen.states.items() if path in present}
         seen.written = {path: done for path, done in seen.written.items() if path in present}
+        if asked_for:
+            async with self._metastore.transaction() as tx:
+                await parse_requests.take(tx, asked_for)
         # Last: where anything above fails, it must be found out again.
         seen.snapshot = snapshot
 

@@ -124,7 +124,8 @@ class Dispatcher:
         waiters, now = await dispatch.waiters(
             tx,
             free_slots={
-                name: size - occupancy.slots_by_pool[name] if size >= 0 else _NO_LIMIT for name, size in pools.items()
+                name: size - occupancy.slots_by_pool[name] if size >= 0 else _NO_LIMIT
+                for name, size in pools.sizes.items()
             },
             full_runs=_full_runs(occupancy, by_run),
             full_tasks=_full_tasks(occupancy, by_run),
@@ -158,6 +159,7 @@ def _candidate(waiter: dispatch.Waiter, graph: Graph) -> Candidate:
         run=instance.run,
         dag_id=instance.dag_id,
         task_id=instance.task_id,
+        queue=task.queue,
         pool=waiter.pool,
         pool_slots=waiter.pool_slots,
         priority=waiter.priority,

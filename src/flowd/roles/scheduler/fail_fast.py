@@ -21,8 +21,9 @@ async def stop_after_failure(tx: Transaction, runs: Mapping[RunKey, Graph], now:
     hasty = {key: graph for key, graph in runs.items() if graph.dag.fail_fast}
     if not hasty:
         return
-    failed = {one.run for one in await advance.ended_instances(tx, list(hasty)) if one.state is TaskState.FAILED}
-    for key in sorted(failed):
+    ended = await advance.ended_instances(tx, list(hasty))
+    failed = {one.run: one.ended_at or now for one in ended if one.state is TaskState.FAILED}
+    for key, failed_at in sorted(failed.items()):
         tasks = hasty[key].tasks
         left = [
             instance
@@ -30,4 +31,4 @@ async def stop_after_failure(tx: Transaction, runs: Mapping[RunKey, Graph], now:
             if instance.task_id in tasks and tasks[instance.task_id].role is not TaskRole.TEARDOWN
         ]
         stopped = [(one, TaskState.FAILED if one.state is TaskState.RUNNING else TaskState.SKIPPED) for one in left]
-        await write.apply(tx, [(one, RunStopped(outcome)) for one, outcome in stopped], now)
+        await write.apply(tx, [(one, RunStopped(outcome)) for one, outcome in stopped], max(now, failed_at))

@@ -1,7 +1,7 @@
 """RunAdvancer: starts queued runs, tells downstreams what has ended, and ends runs that have nothing left."""
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,12 +10,14 @@ import structlog
 
 from flowd.db import pausing
 from flowd.db.graphs import Graphs
-from flowd.db.ledger import advance, callbacks, create, read, write
+from flowd.db.ledger import advance, callbacks, create, lanes, read, write
 from flowd.db.metastore import Metastore
 from flowd.db.transaction import Transaction
 from flowd.domain.dag_run import DagRun, RunEvent, timeout_at
 from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, RunKey
+from flowd.domain.mappable import DEFAULT_MOST_ITEMS
+from flowd.domain.run_admission import Lane, WaitingRun, admit
 from flowd.domain.states import RunState
 from flowd.domain.timetable import active_runs_limit
 from flowd.roles.bulkhead import one_by_one_in_trouble
@@ -27,6 +29,9 @@ log = structlog.get_logger(__name__)
 MOST_RUNS = 64
 """How many runs one transaction advances: enough to share a commit, few enough not to hold locks for long."""
 
+MOST_LIMITS = 100_000
+"""How many limits are kept in memory before they are read anew."""
+
 HELD_PAUSE = timedelta(milliseconds=20)
 HELD_PATIENCE_SECONDS = 1.0
 """How long a rung run that another scheduler holds is tried again before it is left to the poll."""
@@ -36,8 +41,8 @@ class RunAdvancer:
     """Moves runs forward when they are rung, and looks for forgotten ones at every interval.
 
     Any number may work at once: each takes the runs that no other holds. `scheduled` is rung when tasks may be ready,
-    `ended` when a run has ended, `callbacks_due` when one wants its DAG to be told, `asset_news` when a task with
-    outlets has ended.
+    `ended` when a run has ended, `backfill_news` when it was of a backfill, `callbacks_due` when one wants its DAG to
+    be told, `asset_news` when a task with outlets has ended.
     """
 
     def __init__(
@@ -48,22 +53,28 @@ class RunAdvancer:
         *,
         scheduled: Bell,
         ended: Bell,
+        backfill_news: Bell,
         callbacks_due: Bell,
         asset_news: Bell,
+        most_crossed: int = DEFAULT_MOST_ITEMS,
     ) -> None:
         self.loop = Loop("RunAdvancer", self.step, interval)
         self._scheduled = scheduled
         self._ended = ended
+        self._backfill_news = backfill_news
         self._callbacks_due = callbacks_due
         self._asset_news = asset_news
         self._metastore = metastore
         self._graphs = graphs
         self._interval = interval
+        self._most_crossed = most_crossed
         self._rung: dict[RunKey, None] = {}
         """In the order of their rings: under steady rings the last must have its turn too."""
         self._held_since: dict[RunKey, float] = {}
         self._look_at = 0.0
         self._looked_up_to = RunKey(0)
+        self._most_runs: dict[int, int] = {}
+        """By DAG version: what waits for its turn may be of more DAGs than there are graphs in memory."""
 
     def ring(self, runs: Iterable[RunKey]) -> None:
         """Note that these runs have news."""
@@ -72,6 +83,11 @@ class RunAdvancer:
         # What is held by another scheduler waits in `_rung` for its pause to be over, and must not cut it short.
         if fresh:
             self.loop.bell.ring()
+
+    def look(self) -> None:
+        """Look for runs that may start at once: no ring tells of them."""
+        self._look_at = 0.0
+        self.loop.bell.ring()
 
     async def step(self) -> bool | timedelta:
         """Advance the runs that were rung and, when none was or the interval has passed, those that wait unrung.
@@ -110,7 +126,9 @@ class RunAdvancer:
             graphs = await self._graphs.get(tx, {run.dag_version for run in live})
             started = await self._start(tx, [run for run in live if run.state is RunState.QUEUED], graphs, now)
             running = started + [run for run in live if run.state is RunState.RUNNING]
-            work = Advance(tx, now, {run.key: (run, graphs[run.dag_version]) for run in running})
+            work = Advance(
+                tx, now, {run.key: (run, graphs[run.dag_version]) for run in running}, most_crossed=self._most_crossed
+            )
             await work.look_around()
             await work.propagate()
             await work.finish()
@@ -123,10 +141,11 @@ class RunAdvancer:
         await self._pause_failing(work.ended, graphs)
         self.ring(work.woken)
         if work.ended:
-            # The next run of the DAG may begin now, and no ring tells of it.
-            self._look_at = 0.0
-            self.loop.bell.ring()
+            # The next run of the DAG may begin now.
+            self.look()
             self._ended.ring()
+        if any(run.backfill is not None for run, _ in work.ended):
+            self._backfill_news.ring()
         if telling:
             self._callbacks_due.ring()
         if work.has_asset_news:
@@ -164,15 +183,12 @@ class RunAdvancer:
             keys = await advance.runs_with_ended(tx, limit=MOST_RUNS)
             keys |= await self._flagged(tx)
             keys |= await advance.runs_past_timeout(tx)
-            room = await advance.running_by_dag(tx)
-            queued = await advance.queued_runs(tx, per_dag=MOST_RUNS)
+            running = await lanes.running_by_lane(tx)
+            queued = await lanes.queued_runs(tx, per_dag=MOST_RUNS)
             limits = await self._limits(tx, {dag_id for _, dag_id in queued})
-        taken: dict[DagId, int] = defaultdict(int, room)
-        for key, dag_id in queued:
-            if taken[dag_id] < limits.get(dag_id, 1):
-                taken[dag_id] += 1
-                keys.add(key)
-        return sorted(keys)
+            waiting = [WaitingRun(key, Lane(dag_id), limits.get(dag_id, 1)) for key, dag_id in queued]
+            waiting += await lanes.queued_of_backfills(tx, running, most=MOST_RUNS)
+        return sorted(keys | set(admit(waiting, running)))
 
     async def _flagged(self, tx: Transaction) -> set[RunKey]:
         """Return the next runs to be looked at as a whole: those that wait for their past must not hide the others."""
@@ -182,29 +198,42 @@ class RunAdvancer:
 
     async def _limits(self, tx: Transaction, dag_ids: Iterable[DagId]) -> dict[DagId, int]:
         versions = await advance.versions_of(tx, dag_ids)
-        graphs = await self._graphs.get(tx, versions.values())
-        return {dag_id: _most_runs(graphs[version]) for dag_id, version in versions.items()}
+        unknown = {version for version in versions.values() if version not in self._most_runs}
+        if len(self._most_runs) + len(unknown) > MOST_LIMITS:
+            self._most_runs, unknown = {}, set(versions.values())
+        graphs = await self._graphs.get(tx, unknown)
+        self._most_runs |= {version: _most_runs(graph) for version, graph in graphs.items()}
+        return {dag_id: self._most_runs[version] for dag_id, version in versions.items()}
 
     async def _start(
         self, tx: Transaction, queued: Sequence[DagRun], graphs: dict[int, Graph], now: datetime
     ) -> list[DagRun]:
-        """Start the queued runs that max_active_runs allows, with one instance for each of their tasks."""
+        """Start the queued runs that the limits of their lanes allow, with one instance for each of their tasks."""
         if not queued:
             return []
         paused = await advance.lock_dags(tx, {run.dag_id for run in queued})
-        running = defaultdict(int, await advance.running_by_dag(tx))
-        admitted: list[DagRun] = []
-        for run in sorted(queued, key=lambda one: one.key):
-            is_full = running[run.dag_id] >= _most_runs(graphs[run.dag_version])
-            if paused.get(run.dag_id, True) or is_full or run.run_after > now:
-                continue
-            running[run.dag_id] += 1
-            admitted.append(run)
+        due = {
+            run.key: run
+            for run in queued
+            if not paused.get(run.dag_id, True) and run.run_after <= now and not run.lacks_interval
+        }
+        running = await lanes.running_by_lane(tx)
+        limits = await lanes.backfill_limits(tx, {run.backfill for run in due.values() if run.backfill is not None})
+        waiting = [
+            WaitingRun(
+                run.key,
+                Lane(run.dag_id, run.backfill),
+                _most_runs(graphs[run.dag_version]) if run.backfill is None else limits.get(run.backfill, 0),
+                run.backfill_ordinal or 0,
+            )
+            for run in due.values()
+        ]
+        admitted = [(due[key], RunEvent.STARTED) for key in admit(waiting, running)]
         started: list[DagRun] = []
-        for run in await write.apply_to_runs(tx, [(run, RunEvent.STARTED) for run in admitted], now):
+        for run in await write.apply_to_runs(tx, admitted, now):
             graph = graphs[run.dag_version]
             begun, unfinished = await advance.tasks_begun(tx, run.key)
-            missing = create.missing(graph, begun)
+            missing = create.missing(run, graph, begun)
             await create.create_instances(tx, run, graph, missing)
             until = timeout_at(graph.dag.dagrun_timeout, now) or run.timeout_at
             started.append(replace(run, unfinished=unfinished + len(missing), timeout_at=until))

@@ -14,9 +14,9 @@ from flowd.domain.data_interval import DataInterval, NextRun
 from flowd.domain.errors import Conflict
 from flowd.domain.graph import Graph
 from flowd.domain.ids import DagId, RunKey
-from flowd.domain.run_id import scheduled_run_id
+from flowd.domain.run_id import scheduled_partition_run_id, scheduled_run_id
 from flowd.domain.states import RunType, TriggeredBy
-from flowd.domain.timetable import CustomTimetable, active_runs_limit, next_run
+from flowd.domain.timetable import CronPartitionTimetable, CustomTimetable, active_runs_limit, next_run, runs_from
 from flowd.roles.bulkhead import one_by_one_in_trouble
 from flowd.roles.loop import Bell, Loop
 from flowd.roles.scheduler.run_advancer import RunAdvancer
@@ -104,7 +104,7 @@ def _next(due: schedules.Due, graph: Graph, last: DataInterval | None, now: date
     return next_run(
         graph.dag.timetable,
         last,
-        start_date=graph.dag.start_date or due.first_seen_at,
+        start_date=runs_from(graph.dag.timetable, graph.dag.start_date, due.first_seen_at),
         end_date=graph.dag.end_date,
         catchup=graph.dag.catchup,
         now=now,
@@ -112,6 +112,22 @@ def _next(due: schedules.Due, graph: Graph, last: DataInterval | None, now: date
 
 
 def _scheduled(due: schedules.Due, planned: NextRun, graph: Graph) -> NewRun:
+    timetable = graph.dag.timetable
+    if isinstance(timetable, CronPartitionTimetable):
+        # It is about a partition and no interval, and known by its tick and its key.
+        date, key = timetable.partition_at(planned.run_after)
+        return NewRun(
+            dag_id=due.dag_id,
+            run_id=scheduled_partition_run_id(planned.run_after, key),
+            dag_version=due.version,
+            bundle=due.bundle,
+            run_type=RunType.SCHEDULED,
+            triggered_by=TriggeredBy.TIMETABLE,
+            run_after=planned.run_after,
+            partition_key=key,
+            partition_date=date,
+            deadlines=graph.dag.deadlines,
+        )
     return NewRun(
         dag_id=due.dag_id,
         run_id=scheduled_run_id(planned.logical_date),

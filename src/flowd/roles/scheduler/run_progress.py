@@ -7,6 +7,7 @@ from flowd.db.ledger import advance
 from flowd.domain.dag_run import DagRun
 from flowd.domain.graph import Graph
 from flowd.domain.ids import UNMAPPED, InstanceKey, TaskId
+from flowd.domain.mappable import DEFAULT_MOST_ITEMS
 from flowd.domain.run_plan import Growth, News, PlanEvent, Standing, Step, Touched, outcome_of, setups_of
 from flowd.domain.states import TaskState
 from flowd.domain.tally import Place, Tally, place_of
@@ -18,12 +19,15 @@ from flowd.domain.task_instance import TaskInstance
 class RunProgress:
     """What this transaction knows and has decided of one run.
 
+    `most_crossed` is how many instances a mapped task may come to whose arguments are crossed.
     `rows` has the instance of each place, or the first of a mapped task's. `members` are all instances of some mapped
-    tasks. `ended` counts the instances that this transaction has ended, `made` those that it has made.
+    tasks. `ended` counts the instances that this transaction has ended, `made` those that it has made. `revised` are
+    the mapped groups whose map indexes are known to be as many as there are items.
     """
 
     run: DagRun
     graph: Graph
+    most_crossed: int = DEFAULT_MOST_ITEMS
     rows: dict[TaskId, dict[int, advance.Row]] = field(default_factory=dict)
     members: dict[TaskId, list[advance.Row]] = field(default_factory=dict)
     tallies: dict[Place, Tally] = field(default_factory=dict)
@@ -37,6 +41,7 @@ class RunProgress:
     made: int = 0
     held: frozenset[TaskId] = frozenset()
     revisit: tuple[Place, ...] = ()
+    revised: set[str] = field(default_factory=set)
     decided_against: set[Place] = field(default_factory=set)
 
     @property
@@ -75,7 +80,7 @@ class RunProgress:
         return {
             setup: {
                 row.instance.map_index: self.outcomes.get(row.instance.key, row.instance.state)
-                for row in self.members.get(setup) or self.rows[setup].values()
+                for row in self.members.get(setup) or self.rows.get(setup, {}).values()
             }
             for setup in setups_of(self.graph, task_ids)
         }
@@ -101,6 +106,18 @@ class RunProgress:
             self.outcomes[instance.key] = outcome
             self.ended += 1
             self.news.append(News(task_id=instance.task_id, outcome=outcome, map_index=instance.map_index))
+
+    def is_undecided(self, instance: TaskInstance) -> bool:
+        """Return True where nothing has been decided of an instance, in the ledger or by this transaction."""
+        return instance.state is TaskState.NONE and instance.key not in self.outcomes
+
+    def has_told(self, instance: TaskInstance) -> bool:
+        """Return True where the instance has ended and the tallies of its downstreams count that."""
+        if instance.key in self.outcomes:
+            place = (instance.task_id, instance.map_index)
+            return all((one.task_id, one.map_index) != place for one in self.news)
+        # What had ended when the transaction began was told of in its first step.
+        return instance.state.is_finished
 
     def remove(self, instance: TaskInstance) -> None:
         """End as removed what is no instance of the DAG's; below a task that it does not have there is nothing."""

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flowd.actions.backends import Backends
+from flowd.db.dialect import Kind
 from flowd.domain.lease import LeaseWatch
 from flowd.roles.loop import Bell, Loop
 from flowd.roles.scheduler.asset_run_creator import AssetRunCreator
 from flowd.roles.scheduler.author_code import AuthorCode
+from flowd.roles.scheduler.backfill_planner import BackfillPlanner
+from flowd.roles.scheduler.backfill_runner import BackfillRunner
 from flowd.roles.scheduler.dag_sync import DagSync
 from flowd.roles.scheduler.deadline_watcher import DeadlineWatcher
 from flowd.roles.scheduler.dispatch_recorder import DispatchRecorder
@@ -20,6 +23,7 @@ from flowd.roles.scheduler.rescuer import Rescuer
 from flowd.roles.scheduler.run_advancer import RunAdvancer
 from flowd.roles.scheduler.run_callbacks import RunCallbacks
 from flowd.roles.scheduler.run_creator import RunCreator
+from flowd.roles.scheduler.session_reaper import SessionReaper
 from flowd.roles.scheduler.timetable_asker import TimetableAsker
 from flowd.roles.scheduler.wait_ender import WaitEnder
 
@@ -34,6 +38,7 @@ class SchedulerPlan:
     heartbeat: timedelta
     catchup_limit: int
     retention: timedelta | None
+    max_map_length: int
 
 
 class Scheduler:
@@ -44,15 +49,17 @@ class Scheduler:
     ) -> None:
         metastore, graphs, queue = backends.metastore, backends.graphs, backends.queue
         scheduled = Bell()
-        ended, callbacks_due, asset_news = Bell(), Bell(), Bell()
+        ended, backfill_news, callbacks_due, asset_news = Bell(), Bell(), Bell(), Bell()
         self.advancer = RunAdvancer(
             metastore,
             graphs,
             plan.poll_interval,
             scheduled=scheduled,
             ended=ended,
+            backfill_news=backfill_news,
             callbacks_due=callbacks_due,
             asset_news=asset_news,
+            most_crossed=plan.max_map_length,
         )
         self.creator = RunCreator(
             metastore, graphs, plan.poll_interval, catchup_limit=plan.catchup_limit, advancer=self.advancer, ended=ended
@@ -70,11 +77,20 @@ class Scheduler:
         agents.append(
             AssetRunCreator(metastore, graphs, plan.poll_interval, advancer=self.advancer, news=asset_news).loop
         )
-        agents.append(TimetableAsker(metastore, graphs, code, plan.poll_interval, planned=self.creator.loop.bell).loop)
+        planned = self.creator.loop.bell
+        agents.append(
+            TimetableAsker(metastore, graphs, code, plan.poll_interval, planned=planned, advancer=self.advancer).loop
+        )
+        agents.append(BackfillPlanner(metastore, graphs, code, plan.poll_interval, planned=backfill_news).loop)
+        agents.append(
+            BackfillRunner(metastore, graphs, plan.poll_interval, made=self.advancer.look, news=backfill_news).loop
+        )
         agents.append(DeadlineWatcher(metastore, graphs, code, plan.poll_interval).loop)
         agents.append(RunCallbacks(metastore, graphs, code, plan.poll_interval, due=callbacks_due).loop)
         if not queue.is_ledger:
             agents += [recorder.loop, Redeliverer(metastore, graphs, queue, plan.poll_interval).loop]
+        if metastore.dialect.kind is Kind.POSTGRESQL:
+            agents.append(SessionReaper(metastore).loop)
         self._agents = agents
         self._pruner = Pruner(metastore, plan.retention)
         self._queue = queue

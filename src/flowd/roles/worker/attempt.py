@@ -28,6 +28,7 @@ from flowd.queue.base import Claimed
 from flowd.roles.backoff import Backoff
 from flowd.roles.bundle_cache import BadBundle, BundleCache
 from flowd.roles.look_ups import Library
+from flowd.roles.worker.log_shipper import LogShipper
 from flowd.roles.worker.report import Report
 from flowd.roles.worker.reporter import Reporter
 from flowd.roles.worker.task_environment import task_environment
@@ -59,6 +60,11 @@ class Workbench:
     log_limit_bytes: int
     kill_grace: timedelta
     is_strictly_fenced: bool
+    shipper: LogShipper | None = None
+
+    def log_root(self, leg: int) -> Path:
+        """Return the folder below which the logs of tries in this leg are written."""
+        return self.logs if self.shipper is None else self.shipper.root(leg)
 
 
 class Attempt:
@@ -110,6 +116,8 @@ class Attempt:
     async def run(self, keeper: Keeper) -> Ended | None:
         """Start the try and return how its processes ended; None where nothing may be said about it."""
         self._keeper = keeper
+        if self._bench.shipper is not None:
+            self._bench.shipper.follow(self._log_path(), self.claimed.assignment.leg)
         async with AsyncExitStack() as held:
             ready = await self._prepare(held)
             if isinstance(ready, Launch):
@@ -205,6 +213,8 @@ class Attempt:
             )
         if verdict.measured.error is not None:
             await asyncio.to_thread(self._append_to_log, verdict.measured.error)
+        # Before the report: whoever sees that it has ended sees all that it wrote.
+        await self.finish_log()
         return await self._bench.reporter.report(
             Report(
                 instance=assignment.instance,
@@ -214,8 +224,14 @@ class Attempt:
                 returned=verdict.returned,
                 asset_news=verdict.asset_news,
                 deferral=verdict.deferral,
+                rendered_map_index=verdict.rendered_map_index,
             )
         )
+
+    async def finish_log(self) -> None:
+        """Bring the rest of the log to where logs are kept, if that is not this disk; nothing more is written."""
+        if self._bench.shipper is not None:
+            await self._bench.shipper.finish(self._log_path())
 
     def _append_to_log(self, text: str) -> None:
         """Say in the task's own log what flowd knows of its end; a log that cannot be written has been reported."""
@@ -225,7 +241,7 @@ class Attempt:
     def _log_path(self) -> Path:
         assignment = self.claimed.assignment
         return log_path(
-            self._bench.logs,
+            self._bench.log_root(assignment.leg),
             assignment.dag_id,
             assignment.run_id,
             assignment.task_id,

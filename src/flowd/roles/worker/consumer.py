@@ -49,7 +49,11 @@ class Consumer:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Take work until cancelled, whatever fails meanwhile. What a claim under way still wins then is given back."""
+        """Take work until cancelled, whatever fails meanwhile. What a claim under way still wins then is given back.
+
+        It may be run again after that.
+        """
+        self._stopping.clear()
         backoff = Backoff()
         while True:
             try:

@@ -28,7 +28,8 @@ _MEASURED = tuple(each.name for each in fields(Measured))
 class Report:
     """The event that ends a running try, what was measured of it, and what goes with it.
 
-    With a success go XComs and asset events, with a deferral what it waits for.
+    With a success go XComs and asset events, with a deferral what it waits for; with any of them the name of the map
+    index where the author gave it one.
     """
 
     instance: InstanceKey
@@ -38,6 +39,7 @@ class Report:
     returned: Mapping[str, Any] = field(default_factory=dict)
     asset_news: tuple[AssetNews, ...] = ()
     deferral: Deferral | None = None
+    rendered_map_index: str | None = None
 
 
 def report_to_json(report: Report) -> dict[str, Any]:
@@ -50,6 +52,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "returned": dict(report.returned),
         "asset_news": [news_to_json(one) for one in report.asset_news],
         "deferral": None if report.deferral is None else deferral_to_json(report.deferral),
+        "rendered_map_index": report.rendered_map_index,
     }
 
 
@@ -64,6 +67,7 @@ def report_from_json(document: Mapping[str, Any]) -> Report:
         returned=document["returned"],
         asset_news=tuple(news_from_json(one) for one in document["asset_news"]),
         deferral=None if deferral is None else deferral_from_json(deferral),
+        rendered_map_index=document["rendered_map_index"],
     )
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from flowd.db import assets, deferrals, xcoms
 from flowd.db.failures import first_line
-from flowd.db.ledger import lease, read, restart, write
+from flowd.db.ledger import lease, map_names, read, restart, write
 from flowd.db.ledger.write import Measured
 from flowd.db.metastore import Metastore
 from flowd.db.storable import storable
@@ -133,6 +133,14 @@ class Reporter:
                 ],
                 now,
             )
+            await map_names.keep(
+                tx,
+                {
+                    report.instance: report.rendered_map_index
+                    for report in known
+                    if report.event.token in counted and report.rendered_map_index is not None
+                },
+            )
             await assets.record(
                 tx,
                 [
@@ -187,4 +195,5 @@ def _unstorable(report: Report, error: Exception) -> Report:
         returned={},
         asset_news=(),
         deferral=None,
+        rendered_map_index=None,
     )

@@ -10,6 +10,7 @@ from flowd.db.metastore import Metastore
 from flowd.domain.ids import ClaimToken, RunKey
 from flowd.domain.task_events import Interrupted
 from flowd.domain.task_instance import TaskInstance
+from flowd.roles.worker.log_shipper import LogShipper
 from flowd.roles.worker.reporter import Reporter
 from flowd.roles.worker.spool import SPOOL, Spool
 from flowd.roles.worker.worker_home import Estate, WorkerHome, abandoned
@@ -17,14 +18,21 @@ from flowd.roles.worker.worker_home import Estate, WorkerHome, abandoned
 log = structlog.get_logger(__name__)
 
 
-async def take_over(metastore: Metastore, home: WorkerHome, reporter: Reporter) -> list[RunKey]:
+async def take_over(
+    metastore: Metastore, home: WorkerHome, reporter: Reporter, shipper: LogShipper | None = None
+) -> list[RunKey]:
     """Succeed the predecessor of this home and the owners of all that lie abandoned beside it; return their runs.
 
-    The reports in the spools of the others are written too; those of this home are the reporter's own to replay.
+    The reports in the spools of the others are written too; those of this home are the reporter's own to replay. Logs
+    that they have not shipped go to `shipper`.
     """
     runs = await succeed(metastore, home.estate, reporter.spooled)
+    if shipper is not None:
+        shipper.inherit(home.folder)
     with abandoned(home) as estates:
         for estate in estates:
+            if shipper is not None and estate.owner is not None:
+                shipper.inherit(estate.folder)
             spool = Spool(estate.folder / SPOOL)
             try:
                 spooled = {report.event.token for report in spool.left_behind()}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from flowd.domain.assignment import Assignment
 from flowd.domain.ids import ClaimToken
+from flowd.domain.secret_names import BACKEND_SECTION
 from flowd.domain.work import BashWork
 from flowd.queue.base import Claimed
 
@@ -12,8 +13,8 @@ KEPT_WHEN_REPLACED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 
 def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without flowd's settings, which hold the credentials of metastore and broker."""
-    return {name: value for name, value in environ.items() if not name.startswith(("FLOWD__", "FLOWD_"))}
+    """Return the environment without flowd's settings, which hold the credentials of metastore, broker and backends."""
+    return {name: value for name, value in environ.items() if not name.startswith(("FLOWD_", BACKEND_SECTION))}
 
 
 def task_environment(base: Mapping[str, str], claimed: Claimed) -> dict[str, str]:

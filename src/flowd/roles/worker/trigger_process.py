@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
@@ -41,12 +40,6 @@ MOST_DEATHS = 3
 Fired = Callable[[ClaimToken, News], Awaitable[None]]
 
 
-class MakeProcess(Protocol):
-    """Makes the process for a bundle; None is for triggers that come with flowd or from a library."""
-
-    def __call__(self, bundle: BundleHash | None, fired: Fired) -> "TriggerProcess": ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerBench:
     """What these processes are made with."""
@@ -59,12 +52,19 @@ class TriggerBench:
 
 
 class TriggerProcess:
-    """Runs what it is told to want, tells what fires, and ends when nothing is wanted any more."""
+    """Runs what it is told to want, tells what fires, and ends when nothing is wanted any more.
 
-    def __init__(self, bench: TriggerBench, bundle: BundleHash | None, fired: Fired) -> None:
+    Without a bundle it is for triggers that come with flowd or from a library. Those of tasks are told once. Where it
+    `watches`, its triggers are those of watchers: every event is told, they are never given up, and their process is
+    no other's: theirs may be the one that kills it.
+    """
+
+    def __init__(self, bench: TriggerBench, bundle: BundleHash | None, fired: Fired, *, watches: bool = False) -> None:
         self._bench = bench
         self._bundle = bundle
         self._fired = fired
+        self._watches = watches
+        self._begun: set[ClaimToken] = set()
         self._look_ups = LookUps(bench.library, DagId(""), RunId(""))
         self._wanted: dict[ClaimToken, TriggerSpec] = {}
         self._changed = asyncio.Event()
@@ -77,6 +77,10 @@ class TriggerProcess:
             self._wanted = dict(triggers)
             self._changed.set()
 
+    def has(self, token: ClaimToken) -> bool:
+        """Return True until a trigger that is not wanted any more has stopped."""
+        return token in self._begun
+
     async def run(self) -> None:
         """Run until nothing is wanted; a process that dies is followed by another after a growing pause."""
         backoff = Backoff()
@@ -86,7 +90,8 @@ class TriggerProcess:
             except (FlowdError, OSError) as error:
                 log.warning("triggers cannot be run", bundle=self._bundle, error=str(error))
                 self._deaths += 1
-            if self._wanted and self._deaths >= MOST_DEATHS:
+            self._begun.clear()
+            if self._wanted and self._deaths >= MOST_DEATHS and not self._watches:
                 await self._give_up()
             elif self._wanted:
                 await backoff.pause()
@@ -135,6 +140,7 @@ class TriggerProcess:
 
     async def _changes(self, have: set[ClaimToken]) -> Frame:
         """Return what is to be started and stopped, once there is anything."""
+        self._begun = have
         if self._wanted.keys() == have:
             self._changed.clear()
             try:
@@ -143,10 +149,17 @@ class TriggerProcess:
             except TimeoutError:
                 pass
         starting = [
-            {"number": token, "classpath": one.classpath, "kwargs": dict(one.kwargs), "file": one.file}
+            {
+                "number": token,
+                "classpath": one.classpath,
+                "kwargs": dict(one.kwargs),
+                "file": one.file,
+                "watches": self._watches,
+            }
             for token, one in self._wanted.items()
             if token not in have
         ]
+        self._begun = have | self._wanted.keys()
         return {"start": starting, "stop": sorted(have - self._wanted.keys())}
 
     async def _tell(self, request: Frame) -> None:
@@ -154,11 +167,14 @@ class TriggerProcess:
         self._deaths = 0
         news = News(
             event=request.get("event"),
+            event_id=request.get("event_id"),
             failure=request.get("failure"),
             ends_as=request.get("ends_as"),
             xcoms=request.get("xcoms") or {},
         )
         await self._fired(token, news)
+        if self._watches:
+            return
         self._wanted = {other: one for other, one in self._wanted.items() if other != token}
         self._changed.set()
 

@@ -1,7 +1,7 @@
 """What the end of a process tree means for the try it was running."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,13 +32,17 @@ RETURN_VALUE = "return_value"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The event to report, what was measured, and what to store with a success or a deferral."""
+    """The event to report, what was measured, and what to store with a success or a deferral.
+
+    `rendered_map_index` is the name of the instance's map index, None where its author gave it none.
+    """
 
     event: ReportEvent
     measured: Measured
     returned: Mapping[str, Any] = field(default_factory=dict)
     asset_news: tuple[AssetNews, ...] = ()
     deferral: Deferral | None = None
+    rendered_map_index: str | None = None
 
 
 def judge(assignment: Assignment, token: ClaimToken, ended: Ended, *, is_interrupted: bool, now: datetime) -> Verdict:
@@ -57,7 +61,9 @@ def judge(assignment: Assignment, token: ClaimToken, ended: Ended, *, is_interru
         return _verdict(failed, ended, ended.error or "the process could not be started")
     if ended.result is not None:
         try:
-            return _of_result(assignment, token, ended, failed, now)
+            verdict = _of_result(assignment, token, ended, failed, now)
+            name = ended.result.get("rendered_map_index")
+            return verdict if name is None else replace(verdict, rendered_map_index=storable(name))
         except (ValueError, TypeError, AttributeError, KeyError, OverflowError, InvalidDag) as error:
             # The process of the task wrote it, and whatever runs there may write what it likes.
             return _verdict(failed, ended, f"it reported a result that cannot be read: {type(error).__name__}: {error}")

@@ -6,6 +6,11 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.mysql import DOUBLE, LONGBLOB, LONGTEXT
 
+from flowd.db.migrations.v0001_access import create_access_tables
+from flowd.db.migrations.v0001_assets import create_asset_tables
+from flowd.db.migrations.v0001_bundles import BUNDLE_TABLES, create_bundle_tables
+from flowd.db.migrations.v0001_indexes import INDEXES, LIVE_INDEXES, WHOLE_INDEXES
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -19,147 +24,14 @@ SECONDS = sa.Float().with_variant(DOUBLE(), "mysql", "mariadb")
 DOCUMENT = sa.Text().with_variant(LONGTEXT(), "mysql", "mariadb")
 CONTENT = sa.LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
 
-INDEXES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("ix_asset_use_dag", "asset_use", ("dag_id",)),
-    ("ix_asset_use_name", "asset_use", ("name", "kind")),
-    ("ix_asset_event_asset", "asset_event", ("asset", "id")),
-    ("ix_asset_event_at", "asset_event", ("at",)),
-    ("ix_asset_event_run_event", "asset_event_run", ("event",)),
-    ("ix_dag_run_recent", "dag_run", ("dag_id", "run_after")),
-    ("ix_dag_run_ended", "dag_run", ("ended_at",)),
-)
-LIVE_INDEXES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
-    ("ix_dag_due", "dag", ("next_run_after",), "is_active AND NOT is_paused AND next_run_after IS NOT NULL"),
-    ("ix_dag_run_live", "dag_run", ("dag_id", "state", "id"), "state IN ('queued', 'running')"),
-    ("ix_dag_run_callback", "dag_run", ("callback_due_at",), "callback_due_at IS NOT NULL"),
-    (
-        "ix_dag_run_deadline",
-        "dag_run",
-        ("deadline_at",),
-        "state IN ('queued', 'running') AND deadline_at IS NOT NULL",
-    ),
-    ("ix_dag_run_news", "dag_run", ("id",), "has_news AND state <> 'queued'"),
-    ("ix_dag_run_timeout", "dag_run", ("timeout_at",), "state = 'running' AND timeout_at IS NOT NULL"),
-    ("ix_deferral_open", "deferral", ("triggerer", "lease_until"), "is_open"),
-    ("ix_task_instance_lease", "task_instance", ("lease_until",), "state = 'running'"),
-    ("ix_task_instance_news", "task_instance", ("run",), "needs_propagation"),
-    ("ix_task_instance_queued", "task_instance", ("queue", "priority DESC", "id"), "state = 'queued'"),
-    ("ix_task_instance_restarting", "task_instance", ("held_until",), "state = 'restarting'"),
-    ("ix_task_instance_ring", "task_instance", ("ring_at",), "state = 'queued'"),
-    ("ix_task_instance_scheduled", "task_instance", ("run", "priority DESC", "id"), "state = 'scheduled'"),
-    ("ix_task_instance_slots", "task_instance", ("pool", "run"), "state IN ('queued', 'running')"),
-    (
-        "ix_task_instance_waiting",
-        "task_instance",
-        ("not_before",),
-        "state IN ('deferred', 'up_for_reschedule', 'up_for_retry')",
-    ),
-)
-"""With the condition of the rows that each holds."""
-
-WHOLE_INDEXES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("ix_dag_next", "dag", ("next_run_after",)),
-    ("ix_dag_run_state", "dag_run", ("state", "dag_id", "id")),
-    ("ix_dag_run_state_timeout", "dag_run", ("state", "timeout_at")),
-    ("ix_dag_run_has_news", "dag_run", ("has_news", "id")),
-    ("ix_dag_run_callback_due", "dag_run", ("callback_due_at",)),
-    ("ix_dag_run_deadline_at", "dag_run", ("deadline_at",)),
-    ("ix_deferral_is_open", "deferral", ("is_open", "triggerer", "lease_until")),
-    ("ix_task_instance_run_state", "task_instance", ("run", "state", "priority DESC", "id")),
-    ("ix_task_instance_state", "task_instance", ("state", "queue", "priority DESC", "id")),
-    ("ix_task_instance_ring_at", "task_instance", ("ring_at",)),
-    ("ix_task_instance_lease_until", "task_instance", ("lease_until",)),
-    ("ix_task_instance_not_before", "task_instance", ("not_before",)),
-    ("ix_task_instance_untold", "task_instance", ("needs_propagation", "run")),
-)
-"""In the place of those of live rows, where a database cannot restrict an index."""
-
 DEFAULT_POOL = {"name": "default_pool", "slots": 128, "description": "Default pool", "include_deferred": False}
 """As Airflow makes it: tasks that name no pool count here."""
 
 
 def upgrade() -> None:
     """Make every table."""
-    op.create_table(
-        "account",
-        sa.Column("username", ID, nullable=False),
-        sa.Column("password_hash", sa.String(length=500), nullable=True),
-        sa.Column("role", sa.String(length=20), nullable=False),
-        sa.Column("is_active", sa.Boolean(), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("username", name="pk_account"),
-    )
-    op.create_table(
-        "bundle",
-        sa.Column("hash", HASH, nullable=False),
-        sa.Column("manifest", DOCUMENT, nullable=False),
-        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("hash", name="pk_bundle"),
-    )
-    op.create_table(
-        "bundle_content",
-        sa.Column("hash", HASH, nullable=False),
-        sa.Column("content", CONTENT, nullable=False),
-        sa.PrimaryKeyConstraint("hash", name="pk_bundle_content"),
-    )
-    op.create_table(
-        "asset",
-        sa.Column("id", KEY, autoincrement=True, nullable=False),
-        sa.Column("name", ID, nullable=False),
-        sa.Column("uri", sa.String(length=1500), nullable=False),
-        sa.Column("asset_group", ID, nullable=False),
-        sa.Column("extra", DOCUMENT, nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("updated_at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_asset"),
-        sa.UniqueConstraint("name", name="uq_asset_name"),
-    )
-    op.create_table(
-        "asset_alias",
-        sa.Column("id", KEY, autoincrement=True, nullable=False),
-        sa.Column("name", ID, nullable=False),
-        sa.Column("asset_group", ID, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_asset_alias"),
-        sa.UniqueConstraint("name", name="uq_asset_alias_name"),
-    )
-    op.create_table(
-        "asset_alias_member",
-        sa.Column("asset", KEY, autoincrement=False, nullable=False),
-        sa.Column("alias", ID, nullable=False),
-        sa.PrimaryKeyConstraint("asset", "alias", name="pk_asset_alias_member"),
-    )
-    op.create_table(
-        "asset_use",
-        sa.Column("id", KEY, autoincrement=True, nullable=False),
-        sa.Column("dag_id", ID, nullable=False),
-        sa.Column("task_id", ID),
-        sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("name", ID, nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_asset_use"),
-    )
-    op.create_table(
-        "asset_event",
-        sa.Column("id", KEY, autoincrement=True, nullable=False),
-        sa.Column("asset", KEY, nullable=False),
-        sa.Column("alias", ID),
-        sa.Column("extra", DOCUMENT, nullable=False),
-        sa.Column("source_dag_id", ID),
-        sa.Column("source_task_id", ID),
-        sa.Column("source_run_id", ID),
-        sa.Column("source_map_index", sa.Integer(), nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_asset_event"),
-    )
-    op.create_table(
-        "asset_event_queue",
-        sa.Column("dag_id", ID, nullable=False),
-        sa.Column("event", KEY, autoincrement=False, nullable=False),
-        sa.Column("asset", KEY, nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("dag_id", "event", name="pk_asset_event_queue"),
-    )
+    create_access_tables()
+    create_bundle_tables()
     op.create_table(
         "connection",
         sa.Column("conn_id", ID, nullable=False),
@@ -175,6 +47,7 @@ def upgrade() -> None:
         sa.Column("hash", HASH, nullable=False),
         sa.Column("spec", DOCUMENT, nullable=False),
         sa.Column("bundle", HASH, nullable=False),
+        sa.Column("bundle_name", ID, nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_dag_version"),
         sa.UniqueConstraint("dag_id", "hash", name="uq_dag_version_dag_id_hash"),
@@ -190,15 +63,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("file", name="uq_import_error_file"),
     )
     op.create_table(
-        "login_link",
-        sa.Column("token_hash", HASH, nullable=False),
-        sa.Column("username", ID, nullable=False),
-        sa.Column("expires_at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("token_hash", name="pk_login_link"),
+        "parse_request",
+        sa.Column("file", sa.String(length=500), nullable=False),
+        sa.PrimaryKeyConstraint("file", name="pk_parse_request"),
     )
     op.create_table(
         "node",
         sa.Column("id", HASH, nullable=False),
+        sa.Column("name", ID, nullable=False),
         sa.Column("host", ID, nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("roles", sa.String(length=100), nullable=False),
@@ -206,9 +78,17 @@ def upgrade() -> None:
         sa.Column("concurrency", sa.Integer(), nullable=False),
         sa.Column("wanted_concurrency", sa.Integer(), nullable=True),
         sa.Column("running", sa.Integer(), nullable=False),
+        sa.Column("is_taking_work", sa.Boolean(), nullable=False),
+        sa.Column("is_to_drain", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("started_at", MOMENT, nullable=False),
         sa.Column("seen_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_node"),
+    )
+    op.create_table(
+        "task_queue",
+        sa.Column("name", ID, nullable=False),
+        sa.Column("paused_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_task_queue"),
     )
     op.create_table(
         "pool",
@@ -231,8 +111,10 @@ def upgrade() -> None:
         sa.Column("file", sa.String(length=1000), nullable=False),
         sa.Column("version", KEY, nullable=False),
         sa.Column("bundle", HASH, nullable=False),
+        sa.Column("bundle_name", ID, nullable=True),
         sa.Column("is_paused", sa.Boolean(), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("is_restricted", sa.Boolean(), nullable=False),
         sa.Column("warnings", DOCUMENT, server_default=sa.text("'[]'"), nullable=False),
         sa.Column("first_seen_at", MOMENT, nullable=False),
         sa.Column("parsed_at", MOMENT, nullable=False),
@@ -245,6 +127,16 @@ def upgrade() -> None:
         sa.Column("next_interval_end", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(["version"], ["dag_version.id"], name="fk_dag_version"),
         sa.PrimaryKeyConstraint("dag_id", name="pk_dag"),
+    )
+    op.create_table(
+        "dag_favorite",
+        sa.Column("username", ID, nullable=False),
+        sa.Column("dag_id", ID, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["username"], ["account.username"], ondelete="CASCADE", name="fk_dag_favorite_username"
+        ),
+        sa.ForeignKeyConstraint(["dag_id"], ["dag.dag_id"], ondelete="CASCADE", name="fk_dag_favorite_dag_id"),
+        sa.PrimaryKeyConstraint("username", "dag_id", name="pk_dag_favorite"),
     )
     op.create_table(
         "dag_run",
@@ -266,6 +158,8 @@ def upgrade() -> None:
         sa.Column("logical_date", MOMENT, nullable=True),
         sa.Column("data_interval_start", MOMENT, nullable=True),
         sa.Column("data_interval_end", MOMENT, nullable=True),
+        sa.Column("partition_key", ID, nullable=True),
+        sa.Column("partition_date", MOMENT, nullable=True),
         sa.Column("run_after", MOMENT, nullable=False),
         sa.Column("queued_at", MOMENT, nullable=False),
         sa.Column("started_at", MOMENT, nullable=True),
@@ -273,6 +167,8 @@ def upgrade() -> None:
         sa.Column("timeout_at", MOMENT, nullable=True),
         sa.Column("callback_due_at", MOMENT, nullable=True),
         sa.Column("deadline_at", MOMENT, nullable=True),
+        sa.Column("backfill", KEY, nullable=True),
+        sa.Column("backfill_ordinal", sa.Integer(), nullable=True),
         sa.CheckConstraint("state IN ('failed', 'queued', 'running', 'success')", name=op.f("ck_dag_run_state")),
         sa.ForeignKeyConstraint(["dag_version"], ["dag_version.id"], name="fk_dag_run_dag_version"),
         sa.PrimaryKeyConstraint("id", name="pk_dag_run"),
@@ -281,12 +177,48 @@ def upgrade() -> None:
         sa.UniqueConstraint("dag_id", "run_id", name="uq_dag_run_dag_id_run_id"),
     )
     op.create_table(
-        "asset_event_run",
-        sa.Column("run", KEY, autoincrement=False, nullable=False),
-        sa.Column("event", KEY, autoincrement=False, nullable=False),
-        sa.ForeignKeyConstraint(["run"], ["dag_run.id"], name="fk_asset_event_run_run", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("run", "event", name="pk_asset_event_run"),
+        "backfill",
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("dag_id", ID, nullable=False),
+        sa.Column("dag_version", KEY, nullable=False),
+        sa.Column("bundle", HASH, nullable=False),
+        sa.Column("from_date", MOMENT, nullable=False),
+        sa.Column("to_date", MOMENT, nullable=False),
+        sa.Column("conf", DOCUMENT, nullable=True),
+        sa.Column("reprocess_behavior", sa.String(length=20), nullable=False),
+        sa.Column("is_backwards", sa.Boolean(), nullable=False),
+        sa.Column("max_active_runs", sa.Integer(), nullable=False),
+        sa.Column("run_on_latest_version", sa.Boolean(), nullable=False),
+        sa.Column("triggering_user", ID, nullable=True),
+        sa.Column("request", sa.String(length=32), nullable=False),
+        sa.Column("is_paused", sa.Boolean(), nullable=False),
+        sa.Column("is_cancelling", sa.Boolean(), nullable=False),
+        sa.Column("is_planned", sa.Boolean(), nullable=False),
+        sa.Column("planned", sa.Integer(), nullable=False),
+        sa.Column("handled", sa.Integer(), nullable=False),
+        sa.Column("last_interval_start", MOMENT, nullable=True),
+        sa.Column("last_interval_end", MOMENT, nullable=True),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.Column("completed_at", MOMENT, nullable=True),
+        sa.ForeignKeyConstraint(["dag_version"], ["dag_version.id"], name="fk_backfill_dag_version"),
+        sa.PrimaryKeyConstraint("id", name="pk_backfill"),
+        sa.UniqueConstraint("request", name="uq_backfill_request"),
     )
+    op.create_table(
+        "backfill_date",
+        sa.Column("backfill", KEY, autoincrement=False, nullable=False),
+        sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("interval_start", MOMENT, nullable=False),
+        sa.Column("interval_end", MOMENT, nullable=False),
+        sa.Column("run_after", MOMENT, nullable=False),
+        sa.Column("run", KEY, nullable=True),
+        sa.Column("exception_reason", sa.String(length=20), nullable=True),
+        sa.ForeignKeyConstraint(["backfill"], ["backfill.id"], name="fk_backfill_date_backfill", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["run"], ["dag_run.id"], name="fk_backfill_date_run", ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("backfill", "place", name="pk_backfill_date"),
+    )
+    create_asset_tables()
     op.create_table(
         "run_transition",
         sa.Column("run", KEY, nullable=False),
@@ -305,6 +237,8 @@ def upgrade() -> None:
         sa.Column("dag_id", ID, nullable=False),
         sa.Column("task_id", ID, nullable=False),
         sa.Column("map_index", sa.Integer(), nullable=False),
+        sa.Column("rendered_map_index", sa.String(length=250), nullable=True),
+        sa.Column("note", DOCUMENT, nullable=True),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("try_number", sa.Integer(), nullable=False),
@@ -434,9 +368,29 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=500), nullable=False),
         sa.Column("value", DOCUMENT, nullable=False),
         sa.Column("length", sa.Integer()),
+        sa.Column("stored", sa.String(length=40)),
         sa.Column("at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["instance"], ["task_instance.id"], name="fk_xcom_instance", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("instance", "name", name="pk_xcom"),
+    )
+    op.create_table(
+        "stored_value",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("url", DOCUMENT, nullable=False),
+        sa.Column("instance", KEY, nullable=False),
+        sa.Column("xcom", sa.String(length=500), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_stored_value"),
+    )
+    op.create_table(
+        "task_state",
+        sa.Column("instance", KEY, nullable=False),
+        sa.Column("name", sa.String(length=500), nullable=False),
+        sa.Column("value", DOCUMENT, nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("expires_at", MOMENT),
+        sa.ForeignKeyConstraint(["instance"], ["task_instance.id"], name="fk_task_state_instance", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("instance", "name", name="pk_task_state"),
     )
     for name, table, columns in INDEXES:
         _index(name, table, columns)
@@ -461,14 +415,22 @@ def _index(name: str, table: str, columns: tuple[str, ...], **only: Any) -> None
 def downgrade() -> None:
     """Drop every table."""
     for table in (
+        "backfill_date",
+        "backfill",
+        "asset_watch",
+        "asset_watcher",
         "asset_event_run",
+        "asset_arrival",
         "asset_event_queue",
         "asset_event",
         "asset_use",
         "asset_alias_member",
         "asset_alias",
         "asset",
+        "asset_state",
+        "task_state",
         "xcom",
+        "stored_value",
         "task_transition",
         "rendered",
         "deferral",
@@ -477,16 +439,23 @@ def downgrade() -> None:
         "task_instance",
         "run_transition",
         "dag_run",
+        "dag_favorite",
         "dag",
+        "dag_reader",
         "variable",
         "pool",
+        "webhook",
+        "task_queue",
         "node",
         "login_link",
+        "parse_request",
+        "audit_event",
+        "login_session",
+        "api_token",
         "import_error",
         "dag_version",
         "connection",
-        "bundle_content",
-        "bundle",
+        *BUNDLE_TABLES,
         "account",
     ):
         op.drop_table(table, if_exists=True)

@@ -1,0 +1,1 @@
+"""What a page of the dashboard costs over a large metastore."""

@@ -19,7 +19,6 @@ from flowd.domain.states import RunType
 from flowd.domain.work import BashWork, PythonWork
 from flowd.operators.returned_value import MOST_CHARACTERS
 from flowd.sdk import secret_values
-from flowd.sdk.dag_file import load
 from tests.support.specs import an_assignment
 from tests.support.task_server import TaskServer
 
@@ -243,22 +242,27 @@ def test_a_sigterm_cleans_up_and_leaves_the_outcome_to_its_sender(attempt: Attem
     assert "swallowed" not in "\n".join(out)
 
 
-def test_a_sigterm_reaches_what_a_bash_task_started(attempt: Attempt) -> None:
-    operator: Any = load(DAGS, "attempts.py")[0].get_task("bash_sleeps")
+def test_a_bash_task_that_gets_a_sigterm_cleans_up_and_is_heard(
+    attempt: Attempt, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard = ""
 
     def terminate_when_started() -> None:
-        while operator._process is None:
+        nonlocal heard
+        while "waiting" not in heard:
+            heard += capsys.readouterr().out
             time.sleep(0.001)
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=terminate_when_started)
     with pytest.raises(SystemExit) as exit_, attempt.server.channel() as channel:
         thread.start()
-        run_task.main(channel, {"assignment": _assignment("bash_sleeps"), "bundle_root": DAGS, "token": "t"})
+        run_task.main(channel, {"assignment": _assignment("cleans_up"), "bundle_root": DAGS, "token": "t"})
     thread.join()
 
     assert exit_.value.code == 143
-    assert operator._process.wait(timeout=10) == -signal.SIGTERM
+    # An echo into a pipe that nobody reads would have ended the trap at its first line.
+    assert attempt.lines()[0][-2:] == ["cleaning up", "cleaned"]
 
 
 def test_a_sigterm_at_the_execution_timeout_is_a_timeout(attempt: Attempt) -> None:

@@ -2,15 +2,14 @@
 
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from flowd.domain.work import BashWork, Work
+from flowd.operators.relayed_process import RelayedProcess
 from flowd.sdk import listeners
 from flowd.sdk.base_operator import BaseOperator
 from flowd.sdk.exceptions import AirflowException, AirflowSkipException
@@ -52,7 +51,7 @@ class BashOperator(BaseOperator):
         self.skip_on_exit_code = exit_codes(skip_on_exit_code)
         self.cwd = cwd
         self.output_processor = output_processor
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: RelayedProcess | None = None
 
     def execute(self, context: Any) -> Any:
         """Run the command and return its last line; raise AirflowSkipException or AirflowException by its exit code."""
@@ -70,8 +69,8 @@ class BashOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """End the command and what it started."""
-        if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGTERM)
+        if self._process is not None:
+            self._process.end()
 
     def plain_work(self) -> Work | None:
         """Return the script, where nothing about it needs Python."""
@@ -113,24 +112,17 @@ class BashOperator(BaseOperator):
 
     def _run(self, folder: str, environment: dict[str, str]) -> tuple[int, str]:
         bash = shutil.which("bash") or "bash"
-        # A group of its own, so that on_kill reaches what the command started.
-        self._process = subprocess.Popen(
-            [bash, "-c", self.bash_command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env=environment,
-            process_group=0,
-        )
         last_line = ""
-        # Not `with process`: it would wait for the command when a SIGTERM is to reach on_kill.
-        with self._process.stdout or nullcontext(()) as output:
-            for raw in output:
-                line = raw.decode(self.output_encoding, errors="backslashreplace").rstrip("\r\n")
-                last_line = line if line.strip() else last_line
-                sys.stdout.write(f"{line}\n")
-        exit_code = self._process.wait()
-        return (128 - exit_code if exit_code < 0 else exit_code), last_line
+
+        def hear(raw: bytes) -> None:
+            nonlocal last_line
+            line = raw.decode(self.output_encoding, errors="backslashreplace").rstrip("\r\n")
+            last_line = line if line.strip() else last_line
+            sys.stdout.write(f"{line}\n")
+
+        self._process = RelayedProcess([bash, "-c", self.bash_command], env=environment, cwd=folder)
+        exit_code = self._process.relay(hear)
+        return exit_code, last_line
 
     @contextmanager
     def _folder(self) -> Iterator[str]:

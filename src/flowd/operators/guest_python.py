@@ -3,13 +3,10 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from flowd.operators.branch import follow
 from flowd.operators.call_arguments import arguments_for, signature_of
 from flowd.operators.function_source import check_function, source_of
 from flowd.operators.python import PythonOperator
+from flowd.operators.relayed_process import RelayedProcess
 from flowd.operators.returned_value import log_returned
 from flowd.sdk.context import CONTEXT_KEYS, Context
 from flowd.sdk.exceptions import AirflowException, AirflowSkipException, DagWarning
@@ -71,7 +69,7 @@ class GuestPythonOperator(PythonOperator):
         self.expect_airflow, self.expect_pendulum = expect_airflow, expect_pendulum
         self.skip_on_exit_code = exit_codes(skip_on_exit_code)
         self.env_vars, self.inherit_env = env_vars, inherit_env
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: RelayedProcess | None = None
 
     def call_with(self, python: str, context: Context) -> Any:
         """Call the function with this interpreter and return what it returns; raise as the exit code says."""
@@ -102,8 +100,8 @@ class GuestPythonOperator(PythonOperator):
 
     def on_kill(self) -> None:
         """End the interpreter and what it started."""
-        if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGTERM)
+        if self._process is not None:
+            self._process.end()
 
     def _keywords(self, context: Context) -> dict[str, Any]:
         parameters = signature_of(self.python_callable).parameters.values()
@@ -120,15 +118,8 @@ class GuestPythonOperator(PythonOperator):
         # Where flowd's own modules are is nothing that another interpreter should find.
         inherited.pop("PYTHONPATH", None)
         env = {**inherited, **{name: str(value) for name, value in (self.env_vars or {}).items()}}
-        # A group of its own, so that on_kill reaches what the function started.
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, process_group=0
-        )
-        with self._process.stdout or nullcontext(()) as output:
-            for raw in output:
-                sys.stdout.write(raw.decode("utf-8", errors="backslashreplace"))
-        exit_code = self._process.wait()
-        return 128 - exit_code if exit_code < 0 else exit_code
+        self._process = RelayedProcess(command, env=env)
+        return self._process.relay(lambda line: sys.stdout.write(line.decode("utf-8", errors="backslashreplace")))
 
 
 class ExternalPythonOperator(GuestPythonOperator):

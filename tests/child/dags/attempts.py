@@ -90,7 +90,10 @@ with DAG(
     branch = BranchPythonOperator(task_id="branch", python_callable=lambda: "left")
     branch >> [EmptyOperator(task_id="left"), EmptyOperator(task_id="right")]
     ShortCircuitOperator(task_id="stop", python_callable=lambda: False) >> EmptyOperator(task_id="never")
-    BashOperator(task_id="bash_sleeps", bash_command="sleep 30")
+    BashOperator(
+        task_id="cleans_up",
+        bash_command="trap 'echo cleaning up; sleep 0.2; echo cleaned; exit 0' TERM; echo waiting; sleep 30 & wait",
+    )
     Cleaning(task_id="cleaning")
     Cleaning(task_id="overtime", execution_timeout=timedelta(seconds=1))
 

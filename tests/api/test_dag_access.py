@@ -76,6 +76,7 @@ BODIES: Mapping[str, Any] = {
     "POST /dag_runs/mark": {"run": "1", "state": "failed", "is_sure": "true"},
     "POST /task_instances/clear": {"instance": "1", "is_sure": "true"},
     "POST /task_instances/mark": {"instance": "1", "state": "failed", "is_sure": "true"},
+    "POST /task_instances/cancel": {"instance": "1", "is_sure": "true"},
     "POST /import_errors/reparse": {"file": "payroll.py"},
     "POST /backfills": {"dag": "payroll", "from_date": "2024-01-01T00:00", "to_date": "2024-01-04T00:00"},
     "POST /backfills/{backfill_id}/pause": None,

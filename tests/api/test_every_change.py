@@ -138,6 +138,7 @@ ASKS: Mapping[str, Ask] = {
     "POST /dags/{dag_id}/favorite": Ask({"is_favorite": "true"}),
     "POST /dags/{dag_id}/pause": Ask({"is_paused": "true"}),
     "POST /dags/{dag_id}/runs/{run_id}/clear": Ask({"only_failed": "false"}),
+    "POST /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/cancel": Ask(of=ASKED),
     "POST /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/answer": Ask({"option": "yes", "param:rows": "1"}, ASKED),
 }
 

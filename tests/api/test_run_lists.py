@@ -136,6 +136,7 @@ async def test_runs_are_cleared_and_tasks_are_marked(cluster: Cluster, browser: 
     [
         ("/dag_runs/clear", {}, "no run was chosen"),
         ("/task_instances/clear", {}, "no task was chosen"),
+        ("/task_instances/cancel", {}, "no task was chosen"),
         ("/dag_runs/mark", {"run": "RUN", "state": "skipped"}, "a run cannot be marked"),
         ("/task_instances/mark", {"instance": "INSTANCE", "state": "running"}, "a task instance cannot be marked"),
         ("/dag_runs/clear", {"run": [str(number) for number in range(101)]}, "wanted at most 100"),

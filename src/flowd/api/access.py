@@ -335,6 +335,7 @@ ACCESS: Mapping[str, AccountRole | None] = {
     "GET /task_instances": VIEWER,
     "POST /task_instances/clear": USER,
     "POST /task_instances/mark": USER,
+    "POST /task_instances/cancel": USER,
     **{
         f"GET /dags/{{dag_id}}/runs/{{run_id}}/tasks/{{task_id}}{mapped}/{page}": VIEWER
         for mapped in ("", "/mapped/{map_index}")
@@ -350,6 +351,8 @@ ACCESS: Mapping[str, AccountRole | None] = {
     "GET /dags/{dag_id}/runs/{run_id}/tasks/{task_id}": VIEWER,
     "GET /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mapped": VIEWER,
     "GET /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mapped/{map_index}": VIEWER,
+    "POST /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/cancel": USER,
+    "POST /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mapped/{map_index}/cancel": USER,
     "POST /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/answer": USER,
     "POST /dags/{dag_id}/runs/{run_id}/tasks/{task_id}/mapped/{map_index}/answer": USER,
 }

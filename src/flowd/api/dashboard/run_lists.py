@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from flowd.actions.clear_tasks import ClearSelection, clear_run, clear_tasks
-from flowd.actions.mark import mark_run, mark_tasks
+from flowd.actions.mark import cancel_tasks, mark_run, mark_tasks
 from flowd.api.context import ApiContext, Context
 from flowd.api.dag_access import check_dag
 from flowd.api.dashboard.guard import PageRoute
@@ -228,6 +228,27 @@ async def mark_instances(
     keys = [one.key for one in instances]
     what = f"Mark these tasks as {state}; those after them are judged anew"
     return await _preview(request, context, what, "/task_instances/mark", fields, keys, back)
+
+
+@router.post("/task_instances/cancel")
+async def cancel_instances(
+    request: Request,
+    context: Context,
+    instance: Annotated[Sequence[int], Form()] = (),
+    is_sure: Annotated[bool, Form()] = False,
+    back: Annotated[str, Form()] = "/task_instances",
+) -> Response:
+    """Stop these task instances for good, but for those that have ended."""
+    instances = [one for one in await _instances(context, instance) if not one.state.is_finished]
+    if is_sure:
+        for (dag_id, run_id), some in _by_run(instances).items():
+            tasks = [(TaskId(one.task_id), one.map_index) for one in some]
+            await cancel_tasks(context.backends, DagId(dag_id), RunId(run_id), tasks)
+        return RedirectResponse(local_path(back), 303)
+    fields = [("instance", str(one.key)) for one in instances]
+    keys = [one.key for one in instances]
+    what = "Cancel these tasks; their processes are killed, they fail, and no retry follows"
+    return await _preview(request, context, what, "/task_instances/cancel", fields, keys, back)
 
 
 async def _preview(

@@ -1,5 +1,7 @@
 """The pages of a task instance: its log first, then all that is known of it; and the instances of a mapped task.
 
+What stops one for good is here too: its buttons that first show a preview are those of `run_lists.py`.
+
 Each page is there twice: of a task, and of one map index of it.
 """
 
@@ -10,6 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
+from flowd.actions.mark import cancel_tasks
 from flowd.actions.why import why
 from flowd.api.context import ApiContext, Context
 from flowd.api.dashboard.answer_pages import OPTION
@@ -191,6 +194,16 @@ async def mapped_xcom_page(
 ) -> Response:
     """Show what a mapped task instance left for others."""
     return await _xcom_page(request, context, Place(dag_id, run_id, task_id, map_index))
+
+
+@router.post("/cancel")
+@router.post("/mapped/{map_index}/cancel")
+async def cancel_task_instance(
+    context: Context, dag_id: str, run_id: str, task_id: str, map_index: WholeNumber = UNMAPPED
+) -> Response:
+    """Stop a task instance for good, and return to its page."""
+    await cancel_tasks(context.backends, DagId(dag_id), RunId(run_id), [(TaskId(task_id), map_index)])
+    return RedirectResponse(Place(dag_id, run_id, task_id, map_index).root, 303)
 
 
 async def _log_page(

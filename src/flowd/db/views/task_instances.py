@@ -50,6 +50,7 @@ INSTANCES = View(
         _T.max_tries,
         _T.lost,
         _T.worker,
+        _T.is_cancel_requested,
         _T.not_before,
         _T.scheduled_at,
         _T.queued_at,
@@ -125,6 +126,7 @@ class InstanceView:
     max_tries: int
     lost: int
     worker: str | None
+    is_cancel_requested: bool
     not_before: datetime | None
     scheduled_at: datetime | None
     queued_at: datetime | None
@@ -226,6 +228,7 @@ def _instance(row: RowMapping, dag_display_name: str, by_version: dict[int, Any]
         max_tries=row["max_tries"],
         lost=row["lost"],
         worker=row["worker"],
+        is_cancel_requested=bool(row["is_cancel_requested"]),
         not_before=from_db(row["not_before"]),
         scheduled_at=from_db(row["scheduled_at"]),
         queued_at=from_db(row["queued_at"]),

@@ -140,6 +140,31 @@ async def test_closing_connections_that_the_server_has_ended_says_nothing(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+async def test_a_cancellation_that_comes_with_the_answer_is_not_dropped(mariadb_url: str) -> None:
+    url = normalise(mariadb_url)[0]
+    connection, dropped = await connect_mysql(url), 0
+
+    async def ask(asked: asyncio.Event) -> None:
+        async with connection.cursor() as cursor:
+            asked.set()
+            await cursor.execute("SELECT 1")
+
+    for hops in range(200):
+        asked = asyncio.Event()
+        task = asyncio.create_task(ask(asked))
+        await asked.wait()
+        # The answer is there after some turns of the loop; over all rounds every one of them is tried.
+        for _ in range(hops % 20):
+            await asyncio.sleep(0.00002)
+        if task.cancel():
+            await asyncio.wait([task])
+            dropped += not task.cancelled()
+            connection = await connect_mysql(url)
+
+    assert dropped == 0
+    await connection.ensure_closed()
+
+
 async def test_a_value_that_no_packet_holds_is_refused_with_both_sizes_and_the_connection_lives(
     mariadb_url: str,
 ) -> None:

@@ -71,14 +71,30 @@ async def _greeted(url: URL, *, connect_seconds: float, statement_seconds: float
         client_flag=CLIENT.FOUND_ROWS,
         ssl=tls_of(url),
         connect_timeout=connect_seconds,
-        read_timeout=statement_seconds,
     )
+    connection.answer_seconds = statement_seconds
     await connection.connect()
     return connection
 
 
 class _Connection(Connection):
+    """`answer_seconds` is how long an answer may take."""
+
     _transport: asyncio.Transport | None
+    answer_seconds: float
+
+    async def _fill_buffer(self, need: int) -> None:
+        """Wait for an answer, and no longer than it may take.
+
+        asyncmy's own `read_timeout` makes a task of each wait, and drops a cancellation that comes with the answer.
+        """
+        try:
+            async with asyncio.timeout(self.answer_seconds):
+                await super()._fill_buffer(need)  # type: ignore[misc]  # its stubs leave it out
+        except TimeoutError as error:
+            raise errors.OperationalError(
+                CR.CR_SERVER_LOST, f"no answer within {self.answer_seconds:g} seconds (read timeout)"
+            ) from error
 
     async def ensure_closed(self) -> None:
         """Say goodbye; drop the socket of a server that takes no word any more.

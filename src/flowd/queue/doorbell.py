@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
+from flowd.cancellation import Cancellation
 from flowd.domain.errors import Unavailable
 from flowd.domain.ids import RunKey
 from flowd.queue.coalesced import Coalesced
@@ -56,7 +57,9 @@ class Door(ABC):
             yield heard
 
     async def _listen(self, heard: Coalesced[RunKey], is_listening: asyncio.Event) -> None:
+        cancellation = Cancellation()
         while True:
+            cancellation.heed()
             try:
                 await self._listen_once(heard, is_listening)
             except Unavailable as exc:

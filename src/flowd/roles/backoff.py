@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import structlog
 
+from flowd.cancellation import Cancellation
 from flowd.domain.errors import Unavailable
 
 Answer = TypeVar("Answer")
@@ -63,11 +64,12 @@ class Backoff:
 
 async def patiently(what: str, ask: Callable[[], Awaitable[Answer]]) -> Answer:
     """Return the answer of `ask`, asked again for as long as a backend is away; `what` is said in the log."""
-    backoff = Backoff()
+    backoff, cancellation = Backoff(), Cancellation()
     while True:
         try:
             answer = await ask()
         except Unavailable as error:
+            cancellation.heed()
             backoff.tell(what, error)
         else:
             backoff.reset()

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from flowd.cancellation import Cancellation
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -30,7 +32,9 @@ class GroupCommit(Generic[Item, Answer]):
 
     async def run(self) -> None:
         """Flush batches until cancelled."""
+        cancellation = Cancellation()
         while True:
+            cancellation.heed()
             await self._arrived.wait()
             batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             if not self._waiting:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import structlog
 
+from flowd.cancellation import Cancellation
 from flowd.domain.errors import Unavailable
 from flowd.roles.backoff import Backoff
 
@@ -53,8 +54,9 @@ class Loop:
 
     async def run(self) -> None:
         """Go round until cancelled."""
-        backoff = Backoff()
+        backoff, cancellation = Backoff(), Cancellation()
         while True:
+            cancellation.heed()
             try:
                 answer = await self._step()
             except Unavailable as error:
@@ -62,6 +64,7 @@ class Loop:
             except Exception:
                 log.exception("step failed", agent=self.name)
             else:
+                cancellation.heed()
                 backoff.reset()
                 if answer is not True:
                     pause = min(answer, self._interval) if isinstance(answer, timedelta) else self._interval

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from flowd.cancellation import Cancellation
 from flowd.clock import Clock
 from flowd.db.metastore import Metastore
 from flowd.db.views.live_changes import LiveLook, changed_dags, look
@@ -73,7 +74,9 @@ class ChangeFeed:
     async def run(self) -> None:
         """Look for as long as anybody watches, until cancelled."""
         before: LiveLook | None = None
+        cancellation = Cancellation()
         while True:
+            cancellation.heed()
             if not self.is_watched:
                 before = None
                 await self._watched.wait()

@@ -11,6 +11,7 @@ import time
 import structlog
 from aiormq.exceptions import AuthenticationError, ProbableAuthenticationError
 
+from flowd.cancellation import Cancellation
 from flowd.domain.errors import QueueUnavailable
 from flowd.queue.amqp.connection import BrokerConnection, LinkBroken, VhostRefused, answer
 from flowd.queue.amqp.hosts import Hosts
@@ -69,22 +70,23 @@ class Link:
 
     async def run(self) -> None:
         """Keep a connection up until cancelled, then close it."""
-        attempt = 0
+        attempt, cancellation = 0, Cancellation()
         while True:
             connection = await self._connect_to_one_host()
             if connection is not None:
                 since = time.monotonic()
-                await self._hold(connection)
+                await self._hold(connection, cancellation)
                 if time.monotonic() - since > STEADY_SECONDS:
                     attempt = 0
                     continue
             await asyncio.sleep(_pause_seconds(attempt))
             attempt += 1
 
-    async def _hold(self, connection: BrokerConnection) -> None:
+    async def _hold(self, connection: BrokerConnection, cancellation: Cancellation) -> None:
         self._become(connection, refusal=None)
         log.info("queue connected", broker=str(self._url), host=connection.host, link=self._name)
         try:
+            cancellation.heed()
             await connection.lost()
             self._hosts.failed(connection.attempt)
             self._last_failure = "the connection was lost"

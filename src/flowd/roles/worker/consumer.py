@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 
+from flowd.cancellation import Cancellation
 from flowd.db.ledger.claims import Bid
 from flowd.domain.assignment import Assignment
 from flowd.domain.errors import InvalidMessage, Unavailable
@@ -54,21 +55,19 @@ class Consumer:
         It may be run again after that.
         """
         self._stopping.clear()
-        backoff = Backoff()
+        backoff, cancellation = Backoff(), Cancellation()
         while True:
             try:
-                await self._consume(backoff)
+                await self._consume(backoff, cancellation)
             except Unavailable as error:
                 backoff.tell("Consumer", error)
             except Exception:
                 log.exception("consuming failed", queues=self._queues)
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                # A task group that fails in the same moment has put its error in the place of the cancellation.
-                raise asyncio.CancelledError
+            # A task group that fails in the same moment has put its error in the place of the cancellation.
+            cancellation.heed()
             await backoff.pause()
 
-    async def _consume(self, backoff: Backoff) -> None:
+    async def _consume(self, backoff: Backoff, cancellation: Cancellation) -> None:
         async with self._queue.subscribe(self._queues) as subscription:
             size = self._slots.size
             # A worker made smaller subscribes anew: what is under way to it was meant for the room that it had.
@@ -76,6 +75,7 @@ class Consumer:
                 size = self._slots.size
                 free = await self._slots.wait_free()
                 await self._take(await patiently("Consumer", partial(subscription.receive, free)))
+                cancellation.heed()
                 backoff.reset()
 
     async def _take(self, deliveries: Sequence[Delivery]) -> None:

@@ -45,6 +45,7 @@ NO_ROUTE = {
     "worker": "as run",
     "webserver": "as run",
     "api-server": "as run",
+    "kerberos": "as run; once, it writes a file of this machine",
     "dags test": "runs in this process, and touches no cluster",
     "tasks test": "as dags test",
     "lint": "reads files of this machine",

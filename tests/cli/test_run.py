@@ -54,6 +54,7 @@ def test_flags_come_before_variables_and_the_nodes_exit_code_is_the_commands(
         ("worker", ("worker",)),
         ("webserver", ("api",)),
         ("api-server", ("api",)),
+        ("kerberos", ("kerberos",)),
     ],
 )
 def test_airflows_words_start_the_roles_they_name(

@@ -59,7 +59,7 @@ from flowd.api.delivery_rates import DeliveryRates
 from flowd.api.envelope import Envelope
 from flowd.api.hangup import Hangup
 from flowd.api.login import Login
-from flowd.api.metrics import ApiMetrics
+from flowd.api.metrics import ApiMetrics, TicketLives, no_tickets
 from flowd.api.openapi import DescribedApp
 from flowd.api.readiness import Readiness
 from flowd.api.routes import (
@@ -198,16 +198,18 @@ def create_app(
     readiness: Readiness,
     registry: CollectorRegistry | None = None,
     logs: LogReader | None = None,
+    tickets: TicketLives = no_tickets,
 ) -> FastAPI:
     """Return the app: the REST API, the dashboard, health and metrics. It owns nothing that must be closed.
 
-    `logs` reads those of tries; without it they are files of this machine.
+    `logs` reads those of tries; without it they are files of this machine. `tickets` is what the node knows of its
+    Kerberos tickets.
     """
     security = settings.security
     vault = Vault(security.fernet_keys)
     accounts, login_log = Accounts(backends.metastore), LoginLog(backends.metastore)
     login = Login(accounts, LoginLinks(backends.metastore), login_log, backends.clock)
-    metrics = ApiMetrics(registry or CollectorRegistry(), by_dag=settings.metrics.by_dag)
+    metrics = ApiMetrics(registry or CollectorRegistry(), by_dag=settings.metrics.by_dag, tickets=tickets)
     app = DescribedApp(
         title="flowd",
         version=flowd.__version__,

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter as Counts
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -23,11 +23,21 @@ OTHER_DAGS = "(other)"
 """The label of all DAGs behind the busiest ones; no DAG can be named so."""
 
 
+TicketLives = Callable[[], Mapping[str, float]]
+"""How many seconds the Kerberos tickets that this node renews are still good for, by principal."""
+
+
+def no_tickets() -> Mapping[str, float]:
+    """Return nothing: this node renews none."""
+    return {}
+
+
 class ApiMetrics:
     """The metrics of one app, in a registry of its own; `by_dag` gives tasks and runs the label `dag_id`."""
 
-    def __init__(self, registry: CollectorRegistry, *, by_dag: bool = False) -> None:
+    def __init__(self, registry: CollectorRegistry, *, by_dag: bool = False, tickets: TicketLives = no_tickets) -> None:
         self._registry = registry
+        self._tickets = tickets
         self.by_dag = by_dag
         of_dag = ("state", "dag_id") if by_dag else ("state",)
         ProcessCollector(registry=registry)
@@ -41,6 +51,12 @@ class ApiMetrics:
         Gauge("flowd_build_info", "1, with the version of this node.", ("version",), registry=registry).labels(
             flowd.__version__
         ).set(1)
+        self._ticket_seconds = Gauge(
+            "flowd_kerberos_ticket_seconds",
+            "How long the Kerberos ticket that this node renews is still good for; 0 where none is.",
+            ("principal",),
+            registry=registry,
+        )
         self._of_cluster: list[Gauge] = []
         self._tasks = self._gauge("flowd_task_instances", "Live task instances by state.", of_dag)
         self._runs = self._gauge("flowd_dag_runs", "Live DAG runs by state.", of_dag)
@@ -75,6 +91,8 @@ class ApiMetrics:
             gauge.clear()
         self._broken.set(math.nan if figures is None else figures.import_errors)
         self._up.set(0 if figures is None else 1)
+        for principal, seconds in self._tickets().items():
+            self._ticket_seconds.labels(principal).set(seconds)
         if figures is not None:
             self._set_work(figures)
             self._set_queues(figures)

@@ -4,6 +4,7 @@ from flowd.cli.lazy import Noun
 
 NOUNS = {
     "run": Noun("flowd.cli.run:app", "Run a node: api, scheduler and worker, or some of them."),
+    "kerberos": Noun("flowd.cli.kerberos:app", "Renew the Kerberos ticket of this machine's tasks."),
     "dags": Noun("flowd.cli.dags:app", "DAGs: list, trigger, pause, test."),
     "bundles": Noun("flowd.cli.bundles:app", "DAGs without a shared folder: push a folder, roll it back."),
     "lint": Noun("flowd.cli.lint:app", "What of a DAG folder runs, what with a warning, and what cannot run."),

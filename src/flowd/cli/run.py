@@ -13,7 +13,7 @@ scheduler = new_app()
 worker = new_app()
 api_server = new_app()
 
-RolesOption = Annotated[str | None, typer.Option("--roles", help="A comma list of api, scheduler, worker.")]
+RolesOption = Annotated[str | None, typer.Option("--roles", help="A comma list of api, scheduler, worker, kerberos.")]
 QueuesOption = Annotated[
     str | None, typer.Option("--queues", "-q", help="The queues to take tasks from: a comma list.")
 ]
@@ -35,7 +35,7 @@ def run(
     port: PortOption = None,
 ) -> None:
     """Run a node until it is told to stop: SIGTERM and Ctrl-C drain it, a second one stops it at once."""
-    _run(
+    run_node(
         {
             "node.roles": roles,
             "worker.queues": queues,
@@ -50,7 +50,7 @@ def run(
 @scheduler.command()
 def run_scheduler() -> None:
     """Run a node with the scheduler role."""
-    _run({"node.roles": "scheduler"})
+    run_node({"node.roles": "scheduler"})
 
 
 @worker.command()
@@ -59,7 +59,7 @@ def run_worker(
 ) -> None:
     """Run a node with the worker role."""
     flags = {"worker.queues": queues, "worker.concurrency": concurrency, "worker.drain_timeout": drain_timeout}
-    _run({"node.roles": "worker", **flags})
+    run_node({"node.roles": "worker", **flags})
 
 
 @api_server.command()
@@ -69,10 +69,11 @@ def run_api_server(
     workers: Annotated[int | None, typer.Option("--workers", "-w", help="Processes that share the port.")] = None,
 ) -> None:
     """Run a node with the api role."""
-    _run({"node.roles": "api", "api.host": host, "api.port": port, "api.workers": workers})
+    run_node({"node.roles": "api", "api.host": host, "api.port": port, "api.workers": workers})
 
 
-def _run(flags: dict[str, object]) -> None:
+def run_node(flags: dict[str, object]) -> None:
+    """Run a node with these flags to its end, and exit with its code."""
     with swift_import():
         from flowd.logging_setup import configure_logging
         from flowd.settings.load import load_settings

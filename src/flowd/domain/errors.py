@@ -57,6 +57,10 @@ class MetastoreUnavailable(Unavailable):
     """The metastore did not answer, or refused the credentials."""
 
 
+class KerberosUnavailable(Unavailable):
+    """No KDC gave a ticket; trying again later may succeed."""
+
+
 class InvalidMessage(FlowdError):
     """A task message that is too long, cannot be read or was not signed with one of the cluster's keys."""
 
@@ -67,3 +71,7 @@ class InvalidSettings(FlowdError):
 
 class Unauthorised(FlowdError):
     """Credentials, a token or a login link that is wrong, expired or used up; or a role that may not do this."""
+
+
+class TicketRefused(Unauthorised):
+    """A KDC answered and gave no Kerberos ticket: until somebody mends that, it will not."""

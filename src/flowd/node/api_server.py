@@ -10,6 +10,7 @@ import uvicorn
 from flowd.actions.backends import Backends
 from flowd.actions.bundle_reader import BundleReader
 from flowd.api.app import create_app
+from flowd.api.metrics import TicketLives, no_tickets
 from flowd.domain.errors import InvalidSettings
 from flowd.logs.reader import LogReader
 from flowd.node.readiness import Readiness
@@ -37,10 +38,12 @@ class ApiServer:
         bundles: BundleReader,
         listener: socket.socket | None,
         logs: LogReader,
+        *,
+        tickets: TicketLives = no_tickets,
     ) -> None:
         self._settings = settings
         self._listener = listener
-        self._app = create_app(backends, settings, bundles=bundles, readiness=readiness, logs=logs)
+        self._app = create_app(backends, settings, bundles=bundles, readiness=readiness, logs=logs, tickets=tickets)
         config = uvicorn.Config(
             self._app,
             host=settings.api.host,

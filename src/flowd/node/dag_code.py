@@ -43,6 +43,7 @@ def told(settings: Settings) -> dict[str, str]:
         LENGTH_VARIABLE: str(settings.worker.max_map_length),
         **settings.xcom.variables,
         **settings.secrets.variables,
+        **settings.kerberos.variables,
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from flowd.api.metrics import no_tickets
 from flowd.db.nodes import Node as NodeRecord
 from flowd.db.nodes import Wish
 from flowd.domain.errors import Unavailable
@@ -17,8 +18,10 @@ from flowd.logs.reader import LogReader
 from flowd.node.api_server import ApiServer
 from flowd.node.api_workers import inherited_socket
 from flowd.node.backends import Opened, open_backends
+from flowd.node.background import background
 from flowd.node.dag_code import library_of, make_bundle_parser
 from flowd.node.first_user import announce, prepare_first_user
+from flowd.node.kerberos import make_ticket_renewer
 from flowd.node.log_store import open_log_store
 from flowd.node.readiness import Readiness
 from flowd.node.roles import make_scheduler, make_worker
@@ -26,6 +29,7 @@ from flowd.node.scheduler_lock import scheduler_lock
 from flowd.node.signals import on_signals
 from flowd.node.supervisor import Supervisor
 from flowd.roles.backoff import patiently
+from flowd.roles.kerberos.ticket_renewer import TicketRenewer
 from flowd.roles.presence import Presence
 from flowd.roles.scheduler.scheduler import Scheduler
 from flowd.roles.worker.worker import Worker
@@ -57,6 +61,7 @@ class Node:
         self._scheduler: Scheduler | None = None
         self._worker: Worker | None = None
         self._api: ApiServer | None = None
+        self._renewer: TicketRenewer | None = None
 
     async def run(self) -> None:
         """Start, say where people can log in, and return when the drain is over."""
@@ -72,6 +77,16 @@ class Node:
         log.info("stopped")
 
     async def _start(self) -> None:
+        if "kerberos" not in self._settings.node.roles:
+            await self._start_roles()
+            return
+        # It needs no backend, and goes on for as long as tasks of this host may run: while backends are waited for, and
+        # during the drain.
+        self._renewer = make_ticket_renewer(self._settings.kerberos, self._environ)
+        async with background(self._renewer.loop.run()):
+            await self._start_roles()
+
+    async def _start_roles(self) -> None:
         homes = homes_of(self._settings.home, self._settings.node.roles)
         with worker_home(homes, self._settings.worker.name) as home:
             async with open_backends(self._settings, home.name) as opened:
@@ -102,6 +117,7 @@ class Node:
                 bundles,
                 inherited_socket(self._environ),
                 LogReader(source=log_store),
+                tickets=self._renewer.seconds_left if self._renewer is not None else no_tickets,
             )
         presence = Presence(opened.backends.metastore, self._record, self._heed)
         self._started_at = opened.backends.clock.now()
@@ -158,6 +174,8 @@ class Node:
             parts["worker"] = self._worker.is_ready
         if self._api is not None:
             parts["api"] = self._api.is_ready
+        if self._renewer is not None:
+            parts["kerberos"] = self._renewer.is_ready
         return parts
 
     def _record(self) -> NodeRecord:

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from flowd.settings.model import Section, Settings
+from flowd.settings.model import Settings
+from flowd.settings.section import Section
 from flowd.settings.types import HIDDEN, SecretUrl
 
 PREFIX = "FLOWD__"

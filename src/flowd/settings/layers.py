@@ -10,6 +10,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from flowd.domain.kerberos_ticket import NODE_CACHE_VARIABLE
 from flowd.domain.secret_names import BACKEND_VARIABLE
 from flowd.settings.catalogue import PREFIX, SettingInfo, catalogue
 
@@ -18,6 +19,13 @@ DEFAULT_CONFIG = Path("config", "flowd.toml")
 AIRFLOW_NAMES = {
     "secrets.backend": BACKEND_VARIABLE,
     "secrets.backend_kwargs": f"{BACKEND_VARIABLE}_KWARGS",
+    "kerberos.principal": "AIRFLOW__KERBEROS__PRINCIPAL",
+    "kerberos.keytab": "AIRFLOW__KERBEROS__KEYTAB",
+    "kerberos.ccache": NODE_CACHE_VARIABLE,
+    "kerberos.renew_interval": "AIRFLOW__KERBEROS__REINIT_FREQUENCY",
+    "kerberos.kinit_path": "AIRFLOW__KERBEROS__KINIT_PATH",
+    "kerberos.forwardable": "AIRFLOW__KERBEROS__FORWARDABLE",
+    "kerberos.include_ip": "AIRFLOW__KERBEROS__INCLUDE_IP",
 }
 """Settings that an Airflow cluster's environment has already; flowd's own name comes before."""
 

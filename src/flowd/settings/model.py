@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from flowd.domain.secret_names import BACKEND_VARIABLE
 from flowd.domain.stored_value import COMPRESSION_VARIABLE, PATH_VARIABLE, THRESHOLD_VARIABLE
+from flowd.settings.kerberos import KerberosSettings
 from flowd.settings.secret_backends import AwsBackend, SecretBackend, read_backends
+from flowd.settings.section import Section
 from flowd.settings.types import (
     Compression,
     Duration,
@@ -43,16 +45,10 @@ _PLACE = re.compile(r"file:///.+|(?!file:)[a-z][a-z0-9+.-]*://([^/@:]+@)?[^/@:]+
 _LOOPBACK = ("localhost", "::1", "[::1]")
 
 
-class Section(BaseModel):
-    """The settings of one part: frozen, and refusing names it does not have."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
 class NodeSettings(Section):
     """What this node is."""
 
-    roles: Roles = setting("api,scheduler,worker", "What this node runs: any of api, scheduler and worker.")
+    roles: Roles = setting("api,scheduler,worker", "What this node runs: any of api, scheduler, worker and kerberos.")
 
 
 class DatabaseSettings(Section):
@@ -378,6 +374,7 @@ class Settings(BaseSettings):
     security: SecuritySettings
     oidc: OidcSettings
     secrets: SecretsSettings
+    kerberos: KerberosSettings
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _warnings: tuple[str, ...] = PrivateAttr(default=())

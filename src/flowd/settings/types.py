@@ -27,6 +27,7 @@ class NodeRole(StrEnum):
     API = "api"
     SCHEDULER = "scheduler"
     WORKER = "worker"
+    KERBEROS = "kerberos"
 
 
 class LogFormat(StrEnum):
@@ -132,6 +133,7 @@ SigningKeys = Annotated[tuple[Annotated[SecretStr, AfterValidator(_is_long_enoug
 FernetKeys = Annotated[tuple[Annotated[SecretStr, AfterValidator(_is_fernet_key)], ...], BeforeValidator(_items)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_unset_where_empty)]
 Folder = Annotated[Path, AfterValidator(_absolute)]
+OptionalFile = Annotated[Folder | None, BeforeValidator(_unset_where_empty)]
 Compression = Literal["", "gzip", "bz2", "xz"]
 Level = Annotated[LogLevel, BeforeValidator(_lowercase)]
 Style = Annotated[LogFormat, BeforeValidator(_lowercase)]

@@ -39,13 +39,13 @@ async def test_a_script_starts_in_its_folder(keeper: Keeper, bench: Bench, tmp_p
 async def test_without_a_folder_it_gets_an_empty_one_that_is_removed(keeper: Keeper, bench: Bench) -> None:
     filled = await run(keeper, bench.script("mkdir -p a/b && touch a/b/c; pwd"))
     locked = await run(keeper, bench.script("chmod 555 .; pwd"))
+    given_away = await run(keeper, bench.script("chown nobody . 2>/dev/null || touch file; pwd"))
     await run(keeper, bench.script("true"))
     counts = [await run(keeper, bench.script("stat -c %a .; ls -A | wc -l")) for _ in range(3)]
 
     assert [ended.last_line for ended in counts] == ["0", "0", "0"]
-    assert set(bench.texts()[2:]) == {"700", "0"}
-    assert filled.last_line and locked.last_line
-    gone = [Path(filled.last_line), Path(locked.last_line)]
+    assert set(bench.texts()[3:]) == {"700", "0"}
+    gone = [Path(ended.last_line or "") for ended in (filled, locked, given_away)]
     await eventually(lambda: not any(folder.exists() for folder in gone))
 
 

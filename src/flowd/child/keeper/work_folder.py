@@ -29,6 +29,8 @@ class WorkFolders:
         self._empty: list[str] = []
         self._remove_program = shutil.which("rm") or "/bin/rm"
         self._base = tempfile.mkdtemp(prefix=_PREFIX)
+        # A task of another user has a folder of its own below, which it is to reach by its path; nobody can list them.
+        os.chmod(self._base, 0o711)
         self._lock = _lock(self._base)
         for folder in _abandoned():
             self._remove(folder)
@@ -44,7 +46,9 @@ class WorkFolders:
     def take_back(self, folder: str) -> None:
         """Remove the folder; one that was left empty and as it was made is lent again, which costs less."""
         try:
-            if not os.listdir(folder) and stat.S_IMODE(os.lstat(folder).st_mode) == _MODE:
+            status = os.lstat(folder)
+            is_as_made = stat.S_IMODE(status.st_mode) == _MODE and status.st_uid == os.geteuid()
+            if is_as_made and not os.listdir(folder):
                 self._empty.append(folder)
                 return
         except FileNotFoundError:

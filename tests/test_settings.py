@@ -139,7 +139,7 @@ def test_every_problem_is_told_at_once_with_its_place_and_value(folder: Path) ->
     for part in (
         "FLOWD__API__PORT: input should be a valid integer",
         "(found 'abc')",
-        "FLOWD__NODE__ROLES: input should be 'api', 'scheduler' or 'worker'",
+        "FLOWD__NODE__ROLES: input should be 'api', 'scheduler', 'worker' or 'kerberos'",
         "FLOWD__QUEUE__URL: it begins with kafka://; wanted one of database://, amqp://, amqps://",
         "FLOWD__DAGS__PARSE_TIMEOUT: 'soon' is no duration",
         "FLOWD__DAGS__PARSE_MEMORY: 'much' is no size",

@@ -119,10 +119,11 @@ async def test_a_keytab_without_the_principal_is_for_this_host_to_mend(kdc: Kdc,
     assert isinstance(error, InvalidSettings) and f"`klist -k {keytab}` shows whose it has" in str(error)
 
 
-async def test_a_file_that_is_no_keytab_is_for_this_host_to_mend(kdc: Kdc, tmp_path: Path) -> None:
-    (tmp_path / "keytab").write_text("no keytab at all\n")
+async def test_a_file_that_is_no_keytab_is_for_this_host_to_mend(kdc: Kdc, keytab: Path, tmp_path: Path) -> None:
+    kinit = a_kinit(kdc, keytab, tmp_path)
+    kinit.plan.keytab.write_text("no keytab at all\n")
 
-    error = await refused(a_kinit(kdc, tmp_path / "keytab", tmp_path))
+    error = await refused(kinit)
 
     assert isinstance(error, InvalidSettings) and "export it anew" in str(error)
 

@@ -21,7 +21,7 @@ _HEAD = '''
 
 from datetime import datetime, timedelta
 
-from airflow.sdk import DAG, TaskGroup, task
+from airflow.sdk import DAG, Asset, TaskGroup, task
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 
@@ -80,7 +80,8 @@ def _etl(subject: str) -> str:
                 fetch >> BashOperator(task_id="validate", bash_command="echo 1204 rows are as they should be")
     transform = BashOperator(task_id="transform", bash_command="echo joining; sleep 0.5")
     with TaskGroup("load") as load:
-        BashOperator(task_id="warehouse", bash_command="echo 3612 rows written; sleep 0.2")
+        rows = Asset("{subject}", uri="s3://warehouse/{subject}", group="warehouse")
+        BashOperator(task_id="warehouse", bash_command="echo 3612 rows written; sleep 0.2", outlets=[rows])
         shards = "echo ::group::Shards; echo shard 1 of 2; echo shard 2 of 2; echo ::endgroup::"
         BashOperator(task_id="search_index", bash_command=shards + "; echo indexed")
     start >> extract >> transform >> load >> BashOperator(task_id="notify", bash_command="echo done")
@@ -89,12 +90,14 @@ def _etl(subject: str) -> str:
 
 def _report(subject: str) -> str:
     return f"""
-    @task
+    rows, page = Asset("{subject}", uri="s3://warehouse/{subject}", group="warehouse"), Asset("{subject}_report")
+
+    @task(inlets=[rows])
     def query(quarter: int) -> int:
         print(f"the {subject} of quarter {{quarter}}")
         return quarter * 1000
 
-    @task
+    @task(outlets=[page])
     def render(totals: list[int]) -> str:
         print(sum(totals))
         return "report.html"

@@ -78,6 +78,7 @@ PAGES: dict[str, Path] = {
         "/search?q=pages_05+load",
         "/assets",
         "/assets?q=table_09",
+        "/assets/graph",
         "/backfills",
         "/backfills/new",
         "/hitl",

@@ -5,7 +5,7 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowd.api.dashboard.graph_layout import Box, Drawing, drawing_of
+from flowd.api.dashboard.graph_layout import TaskBox, TaskDrawing, drawing_of, tasks_of
 from flowd.domain.graph import Graph, graph_of
 from flowd.domain.task_tree import GroupNode, groups_of, task_tree
 from tests.support.specs import a_dag, a_task
@@ -26,7 +26,7 @@ def grouped_graphs(draw: st.DrawFn) -> Graph:
     return graph_of(a_dag(*tasks, presentation={"groups": {"id": None, "children": [*children[""], group]}}))
 
 
-def overlap(one: Box, other: Box) -> bool:
+def overlap(one: TaskBox, other: TaskBox) -> bool:
     return (
         one.x < other.x + other.width
         and other.x < one.x + one.width
@@ -35,7 +35,7 @@ def overlap(one: Box, other: Box) -> bool:
     )
 
 
-def contains(outer: Box, inner: Box) -> bool:
+def contains(outer: TaskBox, inner: TaskBox) -> bool:
     return (
         outer.x <= inner.x
         and outer.y <= inner.y
@@ -44,10 +44,10 @@ def contains(outer: Box, inner: Box) -> bool:
     )
 
 
-def check(drawing: Drawing) -> None:
+def check(drawing: TaskDrawing) -> None:
     for one, other in combinations(drawing.boxes, 2):
-        if set(one.tasks) & set(other.tasks):
-            big, small = (one, other) if len(one.tasks) >= len(other.tasks) else (other, one)
+        if set(tasks_of(one.node)) & set(tasks_of(other.node)):
+            big, small = (one, other) if len(tasks_of(one.node)) >= len(tasks_of(other.node)) else (other, one)
             assert contains(big, small) or contains(small, big), "a box lies in its group, and whole"
         else:
             assert not overlap(one, other)
@@ -70,7 +70,7 @@ def test_nothing_lies_across_another(graph: Graph, open_groups: tuple[str, ...])
 
     drawing = drawing_of(graph, tree, known & set(open_groups))
 
-    shown = {task for box in drawing.boxes for task in box.tasks}
+    shown = {task for box in drawing.boxes for task in tasks_of(box.node)}
     assert shown == set(graph.tasks)
     check(drawing)
 
@@ -98,5 +98,5 @@ def test_only_some_tasks_are_drawn_where_some_are_asked_for() -> None:
 
     drawing = drawing_of(graph, task_tree(graph), (), only={"a", "b"})  # type: ignore[arg-type]
 
-    assert [box.tasks for box in drawing.boxes] == [("a",), ("b",)]
+    assert [tasks_of(box.node) for box in drawing.boxes] == [("a",), ("b",)]
     assert drawing.edges[0].path.startswith("M")

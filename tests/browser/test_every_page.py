@@ -52,6 +52,8 @@ PAGES = (
     *(f"/dags/{DAG}/runs/{RUN}/tasks/transform{page}" for page in ("", "/details", "/rendered", "/xcom")),
     f"/dags/{DAG}/runs/{RUN}/tasks/load.search_index",
     "/dag_runs?state=failed",
+    f"/assets/graph?dag={DAG}&side=downstream",
+    "/assets/graph?asset=no-such-asset",
     "/no/such/page",
 )
 ERRORS_EXPECTED = {"/no/such/page": 404}

@@ -311,6 +311,7 @@ ACCESS: Mapping[str, AccountRole | None] = {
     "POST /backfills/{backfill_id}/pause": USER,
     "POST /backfills/{backfill_id}/cancel": USER,
     "GET /assets": VIEWER,
+    "GET /assets/graph": VIEWER,
     "GET /assets/{asset_id}": VIEWER,
     "POST /assets/{asset_id}/events": USER,
     "POST /assets/{asset_id}/materialize": USER,

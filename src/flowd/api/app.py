@@ -21,6 +21,7 @@ from flowd.api.context import ApiContext
 from flowd.api.dashboard import (
     account_pages,
     answer_pages,
+    asset_graph_pages,
     asset_pages,
     backfill_pages,
     bundle_pages,
@@ -184,6 +185,8 @@ _ROUTERS = (
     queue_pages.router,
     hitl_page.router,
     backfill_pages.router,
+    # Before the pages of one asset, which would take `graph` for its number.
+    asset_graph_pages.router,
     asset_pages.router,
     search_page.router,
     bundle_pages.router,

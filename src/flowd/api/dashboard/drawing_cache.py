@@ -1,9 +1,9 @@
-"""DrawingCache: drawings by the version of their DAG, which never changes, and by what of it is shown."""
+"""DrawingCache: drawings of DAGs by the version of their DAG, which never changes, and by what of it is shown."""
 
 from collections import OrderedDict
 from collections.abc import Collection
 
-from flowd.api.dashboard.graph_layout import Drawing, drawing_of
+from flowd.api.dashboard.graph_layout import TaskDrawing, drawing_of
 from flowd.domain.graph import Graph
 from flowd.domain.ids import TaskId
 from flowd.domain.task_tree import task_tree
@@ -17,9 +17,11 @@ class DrawingCache:
     """The drawings asked for last."""
 
     def __init__(self) -> None:
-        self._drawings: OrderedDict[_Key, Drawing] = OrderedDict()
+        self._drawings: OrderedDict[_Key, TaskDrawing] = OrderedDict()
 
-    def get(self, version: int, graph: Graph, open_groups: Collection[str], only: Collection[TaskId] | None) -> Drawing:
+    def get(
+        self, version: int, graph: Graph, open_groups: Collection[str], only: Collection[TaskId] | None
+    ) -> TaskDrawing:
         """Return the drawing of this version of a DAG."""
         key = (version, frozenset(open_groups), None if only is None else frozenset(only))
         found = self._drawings.get(key)

@@ -11,10 +11,10 @@ from fastapi.responses import Response
 from flowd.api.context import ApiContext, Context
 from flowd.api.dashboard.dag_frame import in_dag_frame
 from flowd.api.dashboard.drawing_cache import DrawingCache
-from flowd.api.dashboard.graph_layout import Box, Drawing
+from flowd.api.dashboard.graph_layout import TaskBox, TaskDrawing, tasks_of
 from flowd.api.dashboard.grid import NONE, open_groups_of
 from flowd.api.dashboard.guard import PageRoute
-from flowd.api.dashboard.pages import render_text
+from flowd.api.dashboard.pages import picture
 from flowd.api.dashboard.run_frame import in_run_frame
 from flowd.api.dashboard.words import segment
 from flowd.db.views.dags import access_of, get_dag
@@ -36,7 +36,7 @@ NEIGHBOURS = ("both", "upstream", "downstream")
 class Shape:
     """A box with what it says of a run: its loudest state, how much is in each, and where clicks on it lead."""
 
-    box: Box
+    box: TaskBox
     state: str | None
     words: str
     place: str
@@ -80,7 +80,7 @@ async def graph_page(
     run_root = f"{root}/runs/{segment(runs[0].run_id)}" if runs else root
     values = await _values(request, context, dag.version.key, asked, states, run_root)
     if format == "svg":
-        return _picture(request, dag_id, values)
+        return picture(request, "graph_file.svg", dag_id, values)
     return in_dag_frame(request, "dag_graph.html", dag, tab="/graph", run=runs[0] if runs else None, **values)
 
 
@@ -106,7 +106,7 @@ async def run_graph_page(
         request, context, run.version.key, asked, states, f"/dags/{segment(dag_id)}/runs/{segment(run_id)}"
     )
     if format == "svg":
-        return _picture(request, f"{dag_id}.{run_id}", values)
+        return picture(request, "graph_file.svg", f"{dag_id}.{run_id}", values)
     return in_run_frame(request, "run_graph.html", run, access, tab="/graph", **values)
 
 
@@ -153,14 +153,14 @@ def _chosen(graph: Graph, asked: Asked) -> set[TaskId] | None:
     return chosen
 
 
-def shapes_of(drawing: Drawing, states: TaskCounts, open_groups: Collection[str], run_root: str) -> list[Shape]:
+def shapes_of(drawing: TaskDrawing, states: TaskCounts, open_groups: Collection[str], run_root: str) -> list[Shape]:
     """Return what is drawn in each box."""
     return [_shape(box, states, open_groups, run_root) for box in drawing.boxes]
 
 
-def _shape(box: Box, states: TaskCounts, open_groups: Collection[str], run_root: str) -> Shape:
+def _shape(box: TaskBox, states: TaskCounts, open_groups: Collection[str], run_root: str) -> Shape:
     counts: dict[str, int] = {}
-    for task_id in box.tasks:
+    for task_id in tasks_of(box.node):
         for name, number in states.get(task_id, {}).items():
             counts[name] = counts.get(name, 0) + number
     state = loudest_state(counts)
@@ -176,11 +176,3 @@ def _in_words(counts: Mapping[str, int]) -> str:
     if sum(counts.values()) == 1:
         return next(iter(counts))
     return ", ".join(f"{number} {state}" for state, number in sorted(counts.items(), key=lambda one: -one[1]))
-
-
-def _picture(request: Request, name: str, values: Mapping[str, Any]) -> Response:
-    """Return the graph as a file that is whole by itself: its colours are in it."""
-    text = render_text(request, "graph_file.svg", **values)
-    file = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)[:100]
-    headers = {"Content-Disposition": f'attachment; filename="{file}.svg"'}
-    return Response(text, media_type="image/svg+xml", headers=headers)

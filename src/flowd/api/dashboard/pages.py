@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import flowd
@@ -93,6 +93,13 @@ def render_text(request: Request, template: str, **values: Any) -> str:
         "now": context_of(request).backends.clock.now(),
     }
     return templates.get_template(template).render(who | values)
+
+
+def picture(request: Request, template: str, name: str, values: Mapping[str, Any]) -> Response:
+    """Return the SVG that `template` makes as a file of this name, which is whole by itself: its colours are in it."""
+    file = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)[:100]
+    headers = {"Content-Disposition": f'attachment; filename="{file}.svg"'}
+    return Response(render_text(request, template, **values), media_type="image/svg+xml", headers=headers)
 
 
 def error_page(request: Request, page: Page, headers: Mapping[str, str] | None = None) -> HTMLResponse:

@@ -42,6 +42,7 @@ PLACES = (
     Place("/users", "Users", ADMIN, "accounts"),
     Place("/", "Home", OTHER, "overview dashboard", key="h"),
     Place("/backfills/new", "New backfill", OTHER, "make"),
+    Place("/assets/graph", "Asset graph", OTHER, "lineage"),
     Place("/dead_letters", "Dead letters", OTHER, "queues"),
     Place("/account", "My account", OTHER, "password api tokens"),
 )

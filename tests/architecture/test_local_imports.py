@@ -9,6 +9,7 @@ from tests.architecture.source_file import SourceFile, source
 REASONS = {
     "flowd/db/engine.py": "asyncmy is an extra of the package, wanted for MySQL and MariaDB only",
     "flowd/db/metastore.py": "as flowd/db/engine.py",
+    "flowd/db/airflow_source/source.py": "as flowd/db/engine.py",
     "flowd/child/failure_mail.py": "smtplib and ssl take 4 MiB in every task's process; few tasks fail and send mail",
     "flowd/cli/": "each command imports what it runs, so that --help answers under 0.3 s",
     "flowd/node/brokers.py": "a node loads the client of the one broker it uses: that of SQS alone is 50 MiB",

@@ -54,6 +54,7 @@ NO_ROUTE = {
     "db check": "as db migrate",
     "db downgrade": "takes away what an API needs",
     "db reset": "as db downgrade",
+    "import-airflow": "reads another metastore, and wants the keys of both; no token ever should",
     "db clean": "deletes history, with the metastore's own credentials; no token ever should",
     "variables export": "writes secrets in clear, which the API shows to nobody",
     "variables rotate": "wants the keys, which are where the settings are",

@@ -4,6 +4,7 @@ Blocks marked `sh run` are run page by page, in one shell each, in the order of 
 `text output` behind one must be found in what it printed; a `*` stands for anything.
 """
 
+import asyncio
 import os
 import re
 import subprocess
@@ -14,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.airflow_to_leave import make_airflow
 from tests.docs.pages import PAGES, ROOT, Block, blocks
+from tests.support.airflow_metastore import KEY
 from tests.support.node_process import ADMIN_PASSWORD, SECRETS, NodeProcess, eventually
 
 RUNNABLE = [page for page in PAGES if any(block.info == "sh run" for block in blocks(page))]
@@ -74,6 +77,8 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, node: NodeProcess, t
 def run(runnable: list[Block], node: NodeProcess, folder: Path) -> dict[str, str]:
     """Run the blocks in one shell and return what each printed on stdout, by its place."""
     script = "set -euo pipefail\n" + "".join(f"{one.text}\necho '{MARK.format(one.where)}'\n" for one in runnable)
+    airflow = f"sqlite:///{folder}/airflow.db"
+    asyncio.run(make_airflow(airflow))
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FLOWD")}
     ended = subprocess.run(
         ["bash", "-c", script],
@@ -87,6 +92,8 @@ def run(runnable: list[Block], node: NodeProcess, folder: Path) -> dict[str, str
             "FLOWD__API__PORT": str(node.port),
             "FLOWD_URL": node.url,
             "ADMIN_PASSWORD": ADMIN_PASSWORD,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow,
+            "AIRFLOW__CORE__FERNET_KEY": KEY,
         },
         capture_output=True,
         text=True,

@@ -20,6 +20,8 @@ LEGAL = {
     RunEvent.MARKED_SUCCESS: (set(RunState), RunState.SUCCESS),
     RunEvent.MARKED_FAILED: (set(RunState), RunState.FAILED),
     RunEvent.BACKFILL_CANCELLED: ({RunState.QUEUED}, RunState.FAILED),
+    RunEvent.IMPORTED_SUCCESS: ({RunState.QUEUED}, RunState.SUCCESS),
+    RunEvent.IMPORTED_FAILED: ({RunState.QUEUED}, RunState.FAILED),
 }
 
 

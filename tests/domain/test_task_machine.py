@@ -20,6 +20,7 @@ from flowd.domain.task_events import (
     Decided,
     Deferred,
     Failed,
+    Imported,
     Interrupted,
     Lost,
     Marked,
@@ -76,6 +77,7 @@ EDGES: list[tuple[TaskEvent, set[TaskState], TaskState]] = [
     (RunStopped(S.FAILED), UNFINISHED, S.FAILED),
     (RunStopped(S.SKIPPED), UNFINISHED, S.SKIPPED),
     (RunStopped(S.SUCCESS), UNFINISHED, S.SUCCESS),
+    *((Imported(state), {S.NONE}, state) for state in sorted(FINISHED)),
 ]
 REPORTS: list[ReportEvent] = [
     Succeeded(TOKEN),
@@ -114,6 +116,15 @@ def test_every_kind_of_event_is_among_the_edges() -> None:
     assert {type(event) for event, _, _ in EDGES} == set(TaskEvent.__args__)
 
 
+def test_what_is_imported_keeps_its_dates_and_tells_nobody() -> None:
+    ended = transition(
+        an_instance(), Imported(S.FAILED, try_number=3, max_tries=2, worker="old", started_at=NOW), NOW + WAIT
+    )
+
+    assert (ended.try_number, ended.max_tries, ended.worker) == (3, 2, "old")
+    assert (ended.started_at, ended.ended_at, ended.needs_propagation) == (NOW, NOW + WAIT, False)
+
+
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.cause)
 def test_a_report_with_a_stale_token_is_refused(report: ReportEvent) -> None:
     with pytest.raises(StaleClaim, match=f"^etl.load: {report.cause} under token {OTHER_TOKEN}, but {TOKEN} holds it$"):
@@ -137,6 +148,7 @@ def test_a_second_claim_of_the_same_try_is_refused() -> None:
     ("event", "outcome", "wanted"),
     [
         (Decided(S.FAILED), "failed", "removed, skipped, upstream_failed"),
+        (Imported(S.RUNNING), "running", "failed, removed, skipped, success, upstream_failed"),
         (Marked(S.UPSTREAM_FAILED), "upstream_failed", "failed, skipped, success"),
         (RunStopped(S.RUNNING), "running", "failed, skipped, success"),
     ],

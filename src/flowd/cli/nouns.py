@@ -21,6 +21,9 @@ NOUNS = {
     "queues": Noun("flowd.cli.queues:app", "What waits for workers: depth, pause, dead letters."),
     "autoscale": Noun("flowd.cli.autoscale:app", "How many workers each queue wants."),
     "db": Noun("flowd.cli.db:app", "Set up and look after the metastore."),
+    "import-airflow": Noun(
+        "flowd.cli.import_airflow:app", "What an Airflow installation has gathered: variables, connections, history."
+    ),
     "users": Noun("flowd.cli.users:app", "People who may log in."),
     "tokens": Noun("flowd.cli.tokens:app", "Tokens that let scripts in as somebody."),
     "pools": Noun("flowd.cli.pools:app", "Slots that tasks share."),

@@ -1,5 +1,7 @@
 """The current version of a DAG: what a new run of it is pinned to."""
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from flowd.db.graphs import Graphs
@@ -18,6 +20,23 @@ class Latest:
     is_active: bool
     is_paused: bool
     graph: Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A DAG version, and the bundle with which a run of it begins."""
+
+    version: int
+    bundle: BundleHash
+
+
+async def pins(tx: Transaction, dag_ids: Collection[DagId]) -> dict[DagId, Pin]:
+    """Return the current version of those of these DAGs that are known, be their files there or gone."""
+    rows = await tx.execute(
+        f"SELECT dag_id, version, bundle FROM dag WHERE dag_id IN {tx.dialect.keys(type_='text')}",
+        {"keys": json.dumps(sorted(dag_ids))},
+    )
+    return {DagId(dag_id): Pin(version, BundleHash(bundle)) for dag_id, version, bundle in rows}
 
 
 async def latest(tx: Transaction, graphs: Graphs, dag_id: DagId) -> Latest:

@@ -1,5 +1,8 @@
 """Pausing DAGs."""
 
+import json
+from collections.abc import Collection
+
 from flowd.db.transaction import Transaction
 from flowd.domain.ids import DagId, RunKey
 from flowd.domain.states import RunState
@@ -8,6 +11,15 @@ from flowd.domain.states import RunState
 async def is_paused(tx: Transaction, dag_id: DagId) -> bool:
     """Return whether the DAG is paused; False for an unknown DAG."""
     return bool((await tx.execute("SELECT is_paused FROM dag WHERE dag_id = :dag_id", {"dag_id": dag_id})).scalar())
+
+
+async def states(tx: Transaction, dag_ids: Collection[DagId]) -> dict[DagId, bool]:
+    """Return of those of these DAGs that are known whether each is paused."""
+    rows = await tx.execute(
+        f"SELECT dag_id, is_paused FROM dag WHERE dag_id IN {tx.dialect.keys(type_='text')}",
+        {"keys": json.dumps(sorted(dag_ids))},
+    )
+    return {DagId(dag_id): bool(paused) for dag_id, paused in rows}
 
 
 async def set_paused(tx: Transaction, dag_id: DagId, is_paused: bool) -> bool:

@@ -56,10 +56,7 @@ class Pools:
     async def set(self, *pools: Pool) -> None:
         """Make these pools or change them, all or none; raise InvalidInput for a bad one."""
         for one in pools:
-            if one.slots < UNLIMITED:
-                raise InvalidInput(f"pool {one.name!r} has {one.slots} slots; wanted 0 or more, or -1 for no limit")
-            if not 1 <= len(one.name) <= LONGEST_NAME:
-                raise InvalidInput(f"{one.name!r} is no pool name; wanted 1 to {LONGEST_NAME} characters")
+            check_pool(one)
         async with self._metastore.transaction() as tx:
             # In the order of names, as whoever counts slots locks them: two who set the same pools cannot deadlock.
             known = await _rows(tx)
@@ -82,6 +79,14 @@ class Pools:
             if not (await tx.execute(delete(pool).where(pool.c.name == name))).rowcount:
                 raise _missing(name)
             tx.tell(f"pool {name}", before, None)
+
+
+def check_pool(one: Pool) -> None:
+    """Raise InvalidInput for a pool that cannot be stored."""
+    if one.slots < UNLIMITED:
+        raise InvalidInput(f"pool {one.name!r} has {one.slots} slots; wanted 0 or more, or -1 for no limit")
+    if not 1 <= len(one.name) <= LONGEST_NAME:
+        raise InvalidInput(f"{one.name!r} is no pool name; wanted 1 to {LONGEST_NAME} characters")
 
 
 async def _rows(tx: Transaction) -> dict[str, dict[str, Any]]:

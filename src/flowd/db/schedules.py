@@ -1,5 +1,7 @@
 """When each DAG is due: the next run of its timetable, kept with the DAG."""
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,13 +28,23 @@ class Due:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unplanned:
-    """A DAG that has no next run planned."""
+    """A DAG whose next run is to be planned."""
 
     dag_id: DagId
     version: int
     bundle: BundleHash
     first_seen_at: datetime
     last_interval: DataInterval | None
+
+
+async def held(tx: Transaction, dag_ids: Collection[DagId]) -> list[Unplanned]:
+    """Return these DAGs, planned or not, under lock and in the order of their ids, for `advance`."""
+    rows = await tx.execute(
+        "SELECT dag_id, version, bundle, first_seen_at, last_interval_start, last_interval_end FROM dag"
+        f" WHERE dag_id IN {tx.dialect.keys(type_='text')} ORDER BY dag_id{tx.dialect.for_update}",
+        {"keys": json.dumps(sorted(dag_ids))},
+    )
+    return [_unplanned(row) for row in rows.mappings()]
 
 
 async def unplanned(tx: Transaction, *, limit: int) -> list[Unplanned]:
@@ -42,16 +54,7 @@ async def unplanned(tx: Transaction, *, limit: int) -> list[Unplanned]:
         " WHERE is_active AND NOT is_paused AND next_run_after IS NULL ORDER BY dag_id LIMIT :limit",
         {"limit": limit},
     )
-    return [
-        Unplanned(
-            dag_id=DagId(row["dag_id"]),
-            version=row["version"],
-            bundle=BundleHash(row["bundle"]),
-            first_seen_at=from_db(row["first_seen_at"]),
-            last_interval=_last(row),
-        )
-        for row in rows.mappings()
-    ]
+    return [_unplanned(row) for row in rows.mappings()]
 
 
 async def plan(tx: Transaction, dag: Unplanned, planned: NextRun) -> bool:
@@ -120,6 +123,16 @@ async def advance(tx: Transaction, dag_id: DagId, last: DataInterval | None, pla
             "next_start": to_db(planned.data_interval.start) if planned else None,
             "next_end": to_db(planned.data_interval.end) if planned else None,
         },
+    )
+
+
+def _unplanned(row: Row) -> Unplanned:
+    return Unplanned(
+        dag_id=DagId(row["dag_id"]),
+        version=row["version"],
+        bundle=BundleHash(row["bundle"]),
+        first_seen_at=from_db(row["first_seen_at"]),
+        last_interval=_last(row),
     )
 
 

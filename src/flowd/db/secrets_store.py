@@ -90,7 +90,7 @@ class Variables:
     async def set(self, *variables: StoredVariable) -> None:
         """Make these variables or change them, all or none."""
         for one in variables:
-            _check_name(one.name, "variable")
+            check_variable(one)
         async with self._metastore.transaction() as tx:
             for one in sorted(variables, key=lambda each: each.name):
                 row = {
@@ -169,7 +169,7 @@ class Connections:
     async def set(self, *connections: StoredConnection) -> None:
         """Make these connections or change them, all or none; raise InvalidInput for a bad one."""
         for one in connections:
-            _check_connection(one)
+            check_connection(one)
         async with self._metastore.transaction() as tx:
             for one in sorted(connections, key=lambda each: each.conn_id):
                 document = {key: value for key, value in asdict(one).items() if key not in ("conn_id", "conn_type")}
@@ -228,7 +228,13 @@ def _check_name(name: str, what: str) -> None:
         raise InvalidInput(f"{name!r} is no name of a {what}; wanted 1 to {LONGEST_NAME} characters, no space around")
 
 
-def _check_connection(one: StoredConnection) -> None:
+def check_variable(one: StoredVariable) -> None:
+    """Raise InvalidInput for a variable that cannot be stored."""
+    _check_name(one.name, "variable")
+
+
+def check_connection(one: StoredConnection) -> None:
+    """Raise InvalidInput for a connection that cannot be stored."""
     _check_name(one.conn_id, "connection")
     if not one.conn_type:
         raise InvalidInput(f"connection {one.conn_id!r} has no type; wanted one, as postgres, http or generic")

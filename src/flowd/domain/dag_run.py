@@ -53,6 +53,8 @@ class RunEvent(StrEnum):
     MARKED_SUCCESS = "marked success"
     MARKED_FAILED = "marked failed"
     BACKFILL_CANCELLED = "backfill cancelled"
+    IMPORTED_SUCCESS = "imported success"
+    IMPORTED_FAILED = "imported failed"
 
 
 _EDGES: dict[RunEvent, tuple[frozenset[RunState], RunState]] = {
@@ -65,6 +67,8 @@ _EDGES: dict[RunEvent, tuple[frozenset[RunState], RunState]] = {
     RunEvent.MARKED_SUCCESS: (frozenset(RunState), RunState.SUCCESS),
     RunEvent.MARKED_FAILED: (frozenset(RunState), RunState.FAILED),
     RunEvent.BACKFILL_CANCELLED: (frozenset({RunState.QUEUED}), RunState.FAILED),
+    RunEvent.IMPORTED_SUCCESS: (frozenset({RunState.QUEUED}), RunState.SUCCESS),
+    RunEvent.IMPORTED_FAILED: (frozenset({RunState.QUEUED}), RunState.FAILED),
 }
 
 

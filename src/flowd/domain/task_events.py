@@ -1,7 +1,7 @@
 """What can happen to a task instance. `cause` is the word that the history keeps."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from flowd.domain.ids import ClaimToken, TaskId
@@ -174,6 +174,23 @@ class RunStopped:
     cause: ClassVar[str] = "run stopped"
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """It ended so in another system, whose history is kept here: nothing of it ran in this one, and nothing follows.
+
+    `try_number` is how many tries it took there, 0 for none; `worker` is where the last of them ran.
+    """
+
+    outcome: TaskState
+    try_number: int = 0
+    max_tries: int = 0
+    worker: str | None = None
+    scheduled_at: datetime | None = None
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    cause: ClassVar[str] = "imported"
+
+
 ReportEvent = Succeeded | Skipped | Failed | Rescheduled | Deferred | Interrupted | Lost | Cancelled
 """Events that end a running try; each shows the token it speaks for."""
 
@@ -190,4 +207,5 @@ TaskEvent = (
     | Released
     | Marked
     | RunStopped
+    | Imported
 )

@@ -8,7 +8,8 @@
       └► success (no work) | skipped | upstream_failed | removed
 
 A user's Cleared and Marked may lead out of any state; they drop the token, so that an old process is fenced. Where it
-may still live, a cleared instance is restarting, and is none again only when Released says that it is dead.
+may still live, a cleared instance is restarting, and is none again only when Released says that it is dead. Imported
+leads from none straight to an end: it is history of another system, of which nothing ran here.
 """
 
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from flowd.domain.task_events import (
     Decided,
     Deferred,
     Failed,
+    Imported,
     Interrupted,
     Lost,
     Marked,
@@ -74,6 +76,8 @@ def transition(ti: TaskInstance, event: TaskEvent, now: datetime) -> TaskInstanc
             changes = _release_hold(ti, event)
         case CancelRequested() | Cleared() | Marked() | RunStopped():
             changes = _intervene(ti, event, now)
+        case Imported():
+            changes = _import(ti, event, now)
         case _:
             assert_never(event)
     return ti._replace(**changes, version=ti.version + 1)
@@ -196,6 +200,21 @@ def _intervene(ti: TaskInstance, event: CancelRequested | Cleared | Marked | Run
             _require(ti, event, set(TaskState) - FINISHED)
             _require_outcome(ti, outcome, MARKABLE)
             return _end(outcome, now) | {"held_until": _held_until(ti, now)}
+
+
+def _import(ti: TaskInstance, event: Imported, now: datetime) -> _Changes:
+    _require(ti, event, {TaskState.NONE})
+    _require_outcome(ti, event.outcome, FINISHED)
+    # Its downstreams have ended where it did: there is nobody to tell.
+    return _end(event.outcome, now) | {
+        "needs_propagation": False,
+        "try_number": event.try_number,
+        "max_tries": event.max_tries,
+        "worker": event.worker,
+        "scheduled_at": event.scheduled_at,
+        "queued_at": event.queued_at,
+        "started_at": event.started_at,
+    }
 
 
 def _release_hold(ti: TaskInstance, event: Released) -> _Changes:

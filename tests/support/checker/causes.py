@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.support.checker.evidence import Evidence
-from tests.support.checker.state_graph import ENDED, WAITS_ON
+from tests.support.checker.state_graph import ENDED, IMPORTED, WAITS_ON
 from tests.support.checker.violation import Invariant, Violation
 
 LEADS_TO_A_TRY = frozenset({"failed", "interrupted", "lost", "cleared"})
@@ -19,6 +19,8 @@ def causes(evidence: Evidence) -> Iterator[Violation]:
         reasons: list[str] = []
         last = 0
         for change in instance.history:
+            if change.cause == IMPORTED:
+                last = change.try_number
             if change.cause != "queued":
                 is_reason = change.cause in LEADS_TO_A_TRY or (change.cause in WAITS_ON and change.target not in ENDED)
                 reasons += [change.cause] if is_reason else []

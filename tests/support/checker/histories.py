@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.support.checker.evidence import Change, Evidence, Instance, Run
-from tests.support.checker.state_graph import BY_A_USER, ENDED, WAITS_ON, is_edge, is_run_edge
+from tests.support.checker.state_graph import BY_A_USER, ENDED, IMPORTED, WAITS_ON, is_edge, is_run_edge
 from tests.support.checker.violation import Invariant, Violation
 
 
@@ -39,7 +39,10 @@ def _edge(instance: Instance, change: Change, before: int, waits: bool) -> Itera
         yield _violation(str(instance.task), f"{step} is no edge of the state graph")
     elif change.source in ENDED and change.source != change.target and change.cause not in BY_A_USER:
         yield _violation(str(instance.task), f"{step} leaves an end, and no user asked for it")
-    if change.try_number != before + (change.cause == "queued" and not waits):
+    if change.cause == IMPORTED:
+        if change.version != 1:
+            yield _violation(str(instance.task), f"{step} is history of another system behind history of this one")
+    elif change.try_number != before + (change.cause == "queued" and not waits):
         yield _violation(str(instance.task), f"{step} makes try {change.try_number} of try {before}")
 
 

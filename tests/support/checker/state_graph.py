@@ -22,6 +22,9 @@ REPORTED = frozenset(
 )
 """Causes that end a running try, each spoken for by the try's token."""
 
+IMPORTED = "imported"
+"""The cause of what ended in another system: it is the first of a history, and brings the number of tries it took."""
+
 WAITS_ON = frozenset({"rescheduled", "deferred"})
 """Causes after which, unless it ends there, the same try goes on in another leg."""
 
@@ -45,6 +48,7 @@ _EDGES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "triggered": (frozenset({"deferred"}), frozenset({"scheduled"})),
     "marked": (ALL, _MARKS),
     "run stopped": (OPEN, _MARKS),
+    "imported": (frozenset({"none"}), ENDED),
 }
 
 _RUN_EDGES: dict[str, tuple[frozenset[str], str]] = {
@@ -57,6 +61,8 @@ _RUN_EDGES: dict[str, tuple[frozenset[str], str]] = {
     "marked success": (frozenset({"queued", "running", "success", "failed"}), "success"),
     "marked failed": (frozenset({"queued", "running", "success", "failed"}), "failed"),
     "backfill cancelled": (frozenset({"queued"}), "failed"),
+    "imported success": (frozenset({"queued"}), "success"),
+    "imported failed": (frozenset({"queued"}), "failed"),
 }
 
 RUN_ENDED = frozenset({"success", "failed"})

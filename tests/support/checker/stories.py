@@ -26,6 +26,7 @@ TARGETS: Mapping[str, str] = {
     "decided": "skipped",
     "removed": "removed",
     "completed without work": "success",
+    "imported": "failed",
 }
 _CAUSES = {"retried": "failed", "removed": "decided"}
 WELL = ("scheduled", "queued", "claimed", "succeeded")
@@ -41,12 +42,12 @@ def token_of(try_number: int, leg: int = 0) -> str:
 def a_history(words: Sequence[str], *, begin_us: int = 0, owner: str = "") -> list[Change]:
     """The history that these causes make, one a microsecond; `retried` is a failure with a try left.
 
-    `removed` is the decision that a map index lies beyond the items.
+    `removed` is the decision that a map index lies beyond the items; what was `imported` had failed at its second try.
     """
     changes: list[Change] = []
     state, number, leg, held = "none", 0, 0, None
     for version, word in enumerate(words, start=1):
-        number += word == "queued" and not leg
+        number = 2 if word == "imported" else number + (word == "queued" and not leg)
         target = TARGETS[word]
         held = owner + token_of(number, leg) if word == "claimed" else held
         changes.append(

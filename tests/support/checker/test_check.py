@@ -88,6 +88,9 @@ GOOD: dict[str, Evidence] = {
     "two tries, one after the other": evidence_of_one(
         an_instance(*ONCE_MORE, attempts=[an_attempt(1, 3, 4), an_attempt(2, 7, 8)])
     ),
+    "a failure in another system that was cleared in this one": evidence_of_one(
+        an_instance("imported", "cleared", *WELL, attempts=[replace(an_attempt(2, 1, 2), token="")])
+    ),
 }
 
 
@@ -144,6 +147,14 @@ BAD: dict[str, tuple[Evidence, set[Invariant]]] = {
     "a record of a try that nobody claimed": (
         evidence_of_one(an_instance(*WELL, attempts=[an_attempt(1, 3, 4, "stale")])),
         {I4},
+    ),
+    "a record of a try under no token that was not imported": (
+        evidence_of_one(an_instance(*WELL, attempts=[replace(an_attempt(1, 3, 4), token="")])),
+        {I4},
+    ),
+    "history of another system behind history of this one": (
+        evidence_of_one(an_instance(*WELL, "cleared", "imported")),
+        {I5},
     ),
     "a gap in the history": (
         evidence_of_one(an_instance(*WELL, history=[one for one in a_history(WELL) if one.version != 2])),

@@ -55,7 +55,7 @@ async def create_run(tx: Transaction, new: NewRun, now: datetime) -> DagRun:
     """
     try:
         async with tx.connection.begin_nested():
-            result = await tx.execute(insert(dag_run).values(_values(new, now)))
+            result = await tx.execute(insert(dag_run).values(row_of(new, now)))
     except IntegrityError as error:
         date = f" or logical date {new.logical_date.isoformat()}" if new.logical_date else ""
         raise Conflict(f"DAG {new.dag_id!r} has a run with the id {new.run_id!r}{date} already") from error
@@ -82,7 +82,7 @@ async def create_runs(tx: Transaction, new: Sequence[NewRun], now: datetime) -> 
         return {}
     try:
         async with tx.connection.begin_nested():
-            await tx.execute(insert(dag_run), [_values(one, now) for one in new])
+            await tx.execute(insert(dag_run), [row_of(one, now) for one in new])
     except IntegrityError as error:
         raise Conflict(f"DAG {new[0].dag_id!r} has one of {len(new)} runs already, by its id or date") from error
     rows = await tx.execute(
@@ -157,7 +157,8 @@ async def create_instances(tx: Transaction, run: DagRun, graph: Graph, tasks: Se
         await tx.execute(insert(task_instance), rows)
 
 
-def _values(new: NewRun, now: datetime) -> dict[str, Any]:
+def row_of(new: NewRun, now: datetime) -> dict[str, Any]:
+    """Return the row of a queued run, with news for the advancer."""
     interval = new.data_interval
     return {
         "dag_id": new.dag_id,

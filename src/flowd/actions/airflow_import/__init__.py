@@ -1,0 +1,1 @@
+"""Bringing what an Airflow installation has gathered into flowd."""

@@ -1,0 +1,1 @@
+"""Reading the metastore of an Airflow installation, of which nothing is ever changed."""

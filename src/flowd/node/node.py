@@ -28,6 +28,7 @@ from flowd.node.roles import make_scheduler, make_worker
 from flowd.node.scheduler_lock import scheduler_lock
 from flowd.node.signals import on_signals
 from flowd.node.supervisor import Supervisor
+from flowd.node.tracing import open_tracer
 from flowd.roles.backoff import patiently
 from flowd.roles.kerberos.ticket_renewer import TicketRenewer
 from flowd.roles.presence import Presence
@@ -40,6 +41,7 @@ from flowd.settings.model import Settings
 
 if TYPE_CHECKING:
     from flowd.logs.s3_store import S3LogStore
+    from flowd.tracing import Tracer
 
 log = structlog.get_logger(__name__)
 
@@ -96,18 +98,27 @@ class Node:
                     await patiently("Node", lambda: prepare_first_user(self._settings, metastore))
                     self._starting = None
                     secrets = configured_lookup(self._settings.secrets, self._environ, opened.backends.clock)
-                    async with secrets.open(), open_log_store(self._settings.logs) as log_store:
-                        await self._run_roles(opened, secrets, home, log_store)
+                    async with (
+                        secrets.open(),
+                        open_log_store(self._settings.logs) as log_store,
+                        open_tracer(self._settings.tracing, home.name) as tracer,
+                    ):
+                        await self._run_roles(opened, secrets, home, log_store, tracer)
 
     async def _run_roles(
-        self, opened: Opened, secrets: SecretLookup, home: WorkerHome, log_store: "S3LogStore | None"
+        self,
+        opened: Opened,
+        secrets: SecretLookup,
+        home: WorkerHome,
+        log_store: "S3LogStore | None",
+        tracer: "Tracer | None",
     ) -> None:
         settings, roles = self._settings, self._settings.node.roles
         readiness = Readiness(self._parts)
         if "scheduler" in roles:
-            self._scheduler = make_scheduler(settings, opened.backends, secrets, home, self._environ)
+            self._scheduler = make_scheduler(settings, opened.backends, secrets, home, self._environ, tracer)
         if "worker" in roles:
-            self._worker = make_worker(settings, opened, secrets, home, self._environ, log_store)
+            self._worker = make_worker(settings, opened, secrets, home, self._environ, log_store, tracer)
         if "api" in roles:
             bundles = make_bundle_parser(settings, library_of(settings, opened.backends, secrets), self._environ)
             self._api = ApiServer(

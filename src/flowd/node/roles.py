@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowd.actions.backends import Backends
 from flowd.domain.errors import InvalidSettings
@@ -26,6 +27,9 @@ from flowd.roles.worker.worker_home import WorkerHome
 from flowd.secret_backends.lookup import SecretLookup
 from flowd.settings.model import Settings
 
+if TYPE_CHECKING:
+    from flowd.tracing import Tracer
+
 
 def make_worker(
     settings: Settings,
@@ -34,6 +38,7 @@ def make_worker(
     home: WorkerHome,
     environ: Mapping[str, str],
     log_store: ChunkStore | None,
+    tracer: "Tracer | None",
 ) -> Worker:
     """Return the worker role; its spool and its cache of bundles lie in its own folder."""
     backends, chosen = opened.backends, settings.worker
@@ -66,13 +71,19 @@ def make_worker(
             kill_grace=chosen.kill_grace,
             is_strictly_fenced=chosen.strict_fencing,
             shipper=LogShipper(log_store, home.folder) if log_store is not None else None,
+            tracer=tracer,
         ),
         home,
     )
 
 
 def make_scheduler(
-    settings: Settings, backends: Backends, secrets: SecretLookup, home: WorkerHome, environ: Mapping[str, str]
+    settings: Settings,
+    backends: Backends,
+    secrets: SecretLookup,
+    home: WorkerHome,
+    environ: Mapping[str, str],
+    tracer: "Tracer | None",
 ) -> Scheduler:
     """Return the scheduler role."""
     plan = SchedulerPlan(
@@ -91,7 +102,9 @@ def make_scheduler(
         environ={**scrubbed(environ), **told(settings)},
         logs=settings.logs.folder,
     )
-    return Scheduler(plan, backends, lambda changed: _dag_sync(settings, backends, library, environ, changed), code)
+    return Scheduler(
+        plan, backends, lambda changed: _dag_sync(settings, backends, library, environ, changed), code, tracer
+    )
 
 
 def _make_log_folder(folder: Path) -> None:

@@ -231,6 +231,38 @@ class MetricsSettings(Section):
     )
 
 
+class TracingSettings(Section):
+    """Traces of runs and tries, for an OpenTelemetry collector; without an endpoint there are none."""
+
+    endpoint: str = setting("", "The collector, where it takes OTLP over HTTP: http://HOST:4318; empty is none.")
+    headers: OptionalSecret = setting(
+        "", "What is sent along to the collector: NAME=VALUE, several by commas.", secret=True
+    )
+    service: str = setting(
+        "flowd",
+        "The service.name of all spans; of two installations with one collector each has its own.",
+        min_length=1,
+    )
+    sample: float = setting("1", "The share of runs that are traced, 0 to 1: each whole, or not at all.", ge=0, le=1)
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        return _http(url)
+
+    @field_validator("headers")
+    @classmethod
+    def _are_fields(cls, headers: SecretStr | None) -> SecretStr | None:
+        if not all(name and value for name, value in _fields(headers)):
+            raise ValueError("headers are NAME=VALUE, several of them with commas between")
+        return headers
+
+    @property
+    def header_fields(self) -> dict[str, str]:
+        """The headers in clear, by their names."""
+        return dict(_fields(self.headers))
+
+
 class XComSettings(Section):
     """Large XComs, kept beside the metastore."""
 
@@ -370,6 +402,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings
     logs: LogsSettings
     metrics: MetricsSettings
+    tracing: TracingSettings
     xcom: XComSettings
     security: SecuritySettings
     oidc: OidcSettings
@@ -406,6 +439,7 @@ class Settings(BaseSettings):
         passwords = [password_of(url.get_secret_value()) for url in (self.database.url, self.queue.url)]
         client_secret = self.oidc.client_secret
         given = [one.get_secret_value() if one else None for one in (password, client_secret)] + passwords
+        given += self.tracing.header_fields.values()
         given += [unquote(text) for text in passwords if text and unquote(text) != text]
         keys = (*self.security.secret_keys, *self.security.fernet_keys, *self.secrets.secrets)
         return (*keys, *(text for text in given if text))
@@ -421,6 +455,11 @@ def _of_scheme(url: SecretUrl, wanted: tuple[str, ...]) -> SecretUrl:
     if "://" not in url.get_secret_value() or _scheme(url) not in wanted:
         raise ValueError(f"{found}; wanted one of {', '.join(f'{name}://' for name in wanted)}")
     return url
+
+
+def _fields(headers: SecretStr | None) -> list[tuple[str, str]]:
+    given = headers.get_secret_value().split(",") if headers is not None else []
+    return [(name.strip(), value.strip()) for name, _, value in (one.partition("=") for one in given)]
 
 
 def is_safe_url(url: str) -> bool:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -23,6 +24,9 @@ from flowd.domain.timetable import active_runs_limit
 from flowd.roles.bulkhead import one_by_one_in_trouble
 from flowd.roles.loop import Bell, Loop
 from flowd.roles.scheduler.advance_run import Advance
+
+if TYPE_CHECKING:
+    from flowd.tracing import Tracer
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +61,7 @@ class RunAdvancer:
         callbacks_due: Bell,
         asset_news: Bell,
         most_crossed: int = DEFAULT_MOST_ITEMS,
+        tracer: "Tracer | None" = None,
     ) -> None:
         self.loop = Loop("RunAdvancer", self.step, interval)
         self._scheduled = scheduled
@@ -68,6 +73,7 @@ class RunAdvancer:
         self._graphs = graphs
         self._interval = interval
         self._most_crossed = most_crossed
+        self._tracer = tracer
         self._rung: dict[RunKey, None] = {}
         """In the order of their rings: under steady rings the last must have its turn too."""
         self._held_since: dict[RunKey, float] = {}
@@ -138,6 +144,8 @@ class RunAdvancer:
             await callbacks.want_callback(tx, telling)
         for run, event in work.ended:
             log.info("run ended", dag=run.dag_id, run=run.run_id, state=run.state.value, cause=event.value)
+            if self._tracer is not None:
+                self._tracer.run_ended(run, event.value)
         await self._pause_failing(work.ended, graphs)
         self.ring(work.woken)
         if work.ended:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from flowd.actions.backends import Backends
 from flowd.db.dialect import Kind
@@ -27,6 +28,9 @@ from flowd.roles.scheduler.session_reaper import SessionReaper
 from flowd.roles.scheduler.timetable_asker import TimetableAsker
 from flowd.roles.scheduler.wait_ender import WaitEnder
 
+if TYPE_CHECKING:
+    from flowd.tracing import Tracer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerPlan:
@@ -45,7 +49,12 @@ class Scheduler:
     """Any number of schedulers may work on one metastore; none leads."""
 
     def __init__(
-        self, plan: SchedulerPlan, backends: Backends, make_dag_sync: Callable[[Bell], DagSync], code: AuthorCode
+        self,
+        plan: SchedulerPlan,
+        backends: Backends,
+        make_dag_sync: Callable[[Bell], DagSync],
+        code: AuthorCode,
+        tracer: "Tracer | None" = None,
     ) -> None:
         metastore, graphs, queue = backends.metastore, backends.graphs, backends.queue
         scheduled = Bell()
@@ -60,6 +69,7 @@ class Scheduler:
             callbacks_due=callbacks_due,
             asset_news=asset_news,
             most_crossed=plan.max_map_length,
+            tracer=tracer,
         )
         self.creator = RunCreator(
             metastore, graphs, plan.poll_interval, catchup_limit=plan.catchup_limit, advancer=self.advancer, ended=ended

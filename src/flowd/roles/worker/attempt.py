@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -33,7 +34,10 @@ from flowd.roles.worker.report import Report
 from flowd.roles.worker.reporter import Reporter
 from flowd.roles.worker.task_environment import task_environment
 from flowd.roles.worker.task_requests import TaskRequests
-from flowd.roles.worker.verdict import judge
+from flowd.roles.worker.verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    from flowd.tracing import Tracer
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +65,7 @@ class Workbench:
     kill_grace: timedelta
     is_strictly_fenced: bool
     shipper: LogShipper | None = None
+    tracer: "Tracer | None" = None
 
     def log_root(self, leg: int) -> Path:
         """Return the folder below which the logs of tries in this leg are written."""
@@ -73,6 +78,7 @@ class Attempt:
     def __init__(self, claimed: Claimed, bench: Workbench) -> None:
         self.claimed = claimed
         self._bench = bench
+        self._began_at = bench.clock.now()
         self._fence_at_ns = claimed.fence_at_ns
         self._tree: RunningTree | None = None
         self._keeper: Keeper | None = None
@@ -188,6 +194,11 @@ class Attempt:
         return self.claimed.assignment.label
 
     @property
+    def _traceparent(self) -> str | None:
+        tracer = self._bench.tracer
+        return None if tracer is None else tracer.traceparent(self.claimed.assignment)
+
+    @property
     def is_dead(self) -> bool:
         """True where its processes are known to be gone."""
         return self._is_over
@@ -211,6 +222,7 @@ class Attempt:
                 seconds_of_cpu=round(ended.cpu_seconds, 3),
                 **({"error": verdict.measured.error} if verdict.measured.error else {}),
             )
+        self._trace(verdict)
         if verdict.measured.error is not None:
             await asyncio.to_thread(self._append_to_log, verdict.measured.error)
         # Before the report: whoever sees that it has ended sees all that it wrote.
@@ -227,6 +239,12 @@ class Attempt:
                 rendered_map_index=verdict.rendered_map_index,
             )
         )
+
+    def _trace(self, verdict: Verdict) -> None:
+        tracer, now = self._bench.tracer, self._bench.clock.now()
+        if tracer is not None:
+            cause, error = verdict.event.cause, verdict.measured.error
+            tracer.try_ended(self.claimed.assignment, began=self._began_at, ended=now, cause=cause, error=error)
 
     async def finish_log(self) -> None:
         """Bring the rest of the log to where logs are kept, if that is not this disk; nothing more is written."""
@@ -271,7 +289,7 @@ class Attempt:
         timeout = assignment.execution_timeout
         return Launch(
             program=program,
-            env=task_environment(bench.environ, self.claimed),
+            env=task_environment(bench.environ, self.claimed, self._traceparent),
             log=str(self._log_path()),
             cwd=cwd,
             timeout_seconds=timeout.total_seconds() if timeout is not None else None,

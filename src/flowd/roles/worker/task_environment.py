@@ -17,15 +17,19 @@ def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not name.startswith(("FLOWD_", BACKEND_SECTION))}
 
 
-def task_environment(base: Mapping[str, str], claimed: Claimed) -> dict[str, str]:
-    """Return the whole environment of the try: `base` (scrubbed), the task's own, and the try's names and token."""
+def task_environment(base: Mapping[str, str], claimed: Claimed, traceparent: str | None = None) -> dict[str, str]:
+    """Return the whole environment of the try: `base` (scrubbed), the task's own, and the try's names and token.
+
+    `traceparent` is the try's place in a trace: https://opentelemetry.io/docs/specs/otel/context/env-carriers/
+    """
     assignment, work = claimed.assignment, claimed.assignment.work
     environ = dict(base)
     if isinstance(work, BashWork) and work.env is not None:
         if not work.append_env:
             environ = {name: base[name] for name in KEPT_WHEN_REPLACED if name in base}
         environ |= work.env
-    return environ | _names(assignment, claimed.token)
+    place = {} if traceparent is None else {"TRACEPARENT": traceparent}
+    return environ | _names(assignment, claimed.token) | place
 
 
 def _names(assignment: Assignment, token: ClaimToken) -> dict[str, str]:

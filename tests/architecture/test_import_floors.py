@@ -18,6 +18,7 @@ WRONG = {
     "sqlalchemy": ("roles/scheduler.py", "import sqlalchemy.ext.asyncio"),
     "aio-pika": ("queue/database.py", "import aio_pika"),
     "aioboto3": ("queue/amqp.py", "import aioboto3"),
+    "opentelemetry": ("roles/worker.py", "import opentelemetry"),
     "fastapi": ("cli/run.py", "import fastapi"),
     "apscheduler": ("db/pruner.py", "import apscheduler"),
     "typer": ("api/app.py", "import typer"),
@@ -27,6 +28,7 @@ RIGHT = {
     "settings.py": "import pydantic_settings",
     "db/engine.py": "import sqlalchemy",
     "queue/sqs.py": "import aioboto3",
+    "tracing.py": "import opentelemetry",
     "child/run_task.py": "import flowd.sdk.dag",
     "actions/pause_dag.py": "import flowd.db.engine",
 }

@@ -241,10 +241,14 @@ class Attempt:
         )
 
     def _trace(self, verdict: Verdict) -> None:
-        tracer, now = self._bench.tracer, self._bench.clock.now()
-        if tracer is not None:
-            cause, error = verdict.event.cause, verdict.measured.error
-            tracer.try_ended(self.claimed.assignment, began=self._began_at, ended=now, cause=cause, error=error)
+        if self._bench.tracer is not None:
+            self._bench.tracer.try_ended(
+                self.claimed.assignment,
+                began=self._began_at,
+                ended=self._bench.clock.now(),
+                cause=verdict.event.cause,
+                error=verdict.measured.error,
+            )
 
     async def finish_log(self) -> None:
         """Bring the rest of the log to where logs are kept, if that is not this disk; nothing more is written."""

@@ -15,7 +15,7 @@ REASONS = {
     "flowd/node/brokers.py": "a node loads the client of the one broker it uses: that of SQS alone is 50 MiB",
     "flowd/node/log_store.py": "a node loads the client of AWS only where its logs go to a bucket",
     "flowd/node/backends.py": "alembic is a third of the time to boot, and wanted once; asyncpg is an extra",
-    "flowd/node/tracing.py": "OpenTelemetry is an extra of the package, and 5 MiB that a node without a collector does without",
+    "flowd/node/tracing.py": "OpenTelemetry is an extra, and 5 MiB; only a node with a collector needs it",
     "flowd/db/upsert.py": "a node loads the dialect of the one database it uses",
     "flowd/sdk/connection.py": "asyncio takes longer than all else of the authoring code, and few tasks are coroutines",
     "flowd/operators/python.py": "as flowd/sdk/connection.py",

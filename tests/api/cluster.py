@@ -33,7 +33,7 @@ from flowd.domain.ids import BundleHash, ClaimToken, DagId, InstanceKey, RunId
 from flowd.domain.states import TriggeredBy
 from flowd.domain.task_events import Claimed, Failed, Queued, Scheduled, Succeeded, TaskEvent
 from flowd.domain.task_instance import TaskInstance
-from flowd.node.dag_code import library_of, make_bundle_parser
+from flowd.node.dag_code import library_of, make_bundle_parser, make_connection_tester
 from flowd.queue.base import Claimed as Claim
 from flowd.queue.base import Queue
 from flowd.queue.database import DatabaseQueue
@@ -204,7 +204,8 @@ async def a_cluster(
     queue = queue or DatabaseQueue(claim_next=_nothing, give_up=_nothing_given, wakeups=InProcessWakeups())
     backends = Backends(metastore=metastore, graphs=Graphs(), queue=queue, clock=clock)
     bundles = make_bundle_parser(settings, library_of(settings, backends, metastore_alone()), os.environ)
-    app = create_app(backends, settings, bundles=bundles, readiness=parts, registry=CollectorRegistry())
+    tester = make_connection_tester(settings, os.environ)
+    app = create_app(backends, settings, bundles=bundles, tester=tester, readiness=parts, registry=CollectorRegistry())
     accounts, tokens = Accounts(metastore), app.state.context.tokens
     clients: dict[AccountRole | None, httpx.AsyncClient] = {None: _client(app)}
     for role in AccountRole:

@@ -39,7 +39,9 @@ class Balance(HTMLParser):
         ):
             self.problems.append(f"<{tag}>")
         for name, value in attrs:
-            if name == "style" or name.startswith("on") or (value or "").startswith(("http", "//", "javascript:")):
+            # What stands in a field is loaded by nobody: `http` is a type of connections.
+            is_elsewhere = name != "value" and (value or "").startswith(("http", "//", "javascript:"))
+            if name == "style" or name.startswith("on") or is_elsewhere:
                 self.problems.append(f"{tag} {name}={value}")
         if tag not in self.VOID:
             self.open.append(tag)

@@ -39,10 +39,11 @@ NOT_HERE = {
     f"PATCH {_RUN}/taskGroupInstances/{{group_id}}/dry_run",
     f"PATCH {_TASK}/dry_run",
     f"PATCH {_TASK}/{{map_index}}/dry_run",
+    # It is refused unless the settings allow it: test_connection_tests.py.
+    "POST /api/v2/connections/test",
     # They are always refused.
     f"POST {_DAG}/clearPartitions",
     f"DELETE {_TASK}",
-    "POST /api/v2/connections/test",
     "POST /api/v2/connections/enqueue-test",
     "POST /api/v2/connections/defaults",
     # The same as one of its tasks; the cluster of this test has no group.

@@ -162,6 +162,8 @@ STORY = """
     connections list
     connections get db
     connections import connections.json
+    connections set pigeon --type pigeon
+    connections test pigeon
     connections delete db --yes
     users create eve --no-password --role User
     users list
@@ -229,8 +231,8 @@ PUSHED = 'from flowd import DAG\n\nwith DAG("p", schedule=None):\n    pass\n'
 OVER_THE_NETWORK = {"login", "config list", "config get", "config get-value", "health", "me set-password"}
 """What asks something else of a server than of this machine: tests/acceptance/test_command_line.py does."""
 
-TELLS_BY_ITS_CODE = {"jobs check": 1, "doctor": 1, "--timeout": 124}
-"""There is no scheduler, and what is not waited for is not over."""
+TELLS_BY_ITS_CODE = {"jobs check": 1, "doctor": 1, "connections test": 1, "--timeout": 124}
+"""There is no scheduler, nobody tests a pigeon, and what is not waited for is not over."""
 
 
 @pytest.fixture
@@ -239,6 +241,7 @@ def lines(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[l
     home.mkdir()
     asyncio.run(seed(home))
     monkeypatch.setenv("FLOWD__API__PORT", "1")
+    monkeypatch.setenv("FLOWD__API__TEST_CONNECTIONS", "true")
     (tmp_path / "variables.json").write_text('{"name": 1}')
     (tmp_path / "connections.json").write_text('{"db": "http://host"}')
     for name, source in (("pushed", PUSHED), ("again", PUSHED.replace('"p"', '"q"'))):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Flowd
+from tests.support.http_service import an_http_service
 
 
 def test_users_come_and_go(flowd: Flowd) -> None:
@@ -140,6 +141,21 @@ def test_connections_hide_their_password_until_asked(flowd: Flowd) -> None:
     assert "hunter2" not in hidden and "***" in hidden
     assert json.loads(flowd("connections", "get", "warehouse", "--reveal", "-o", "json").out)["uri"] == uri
     assert flowd("connections", "set", "x", "--uri", uri, "--host", "h").code == 2
+
+
+def test_a_connection_is_tested_where_the_settings_allow_it(flowd: Flowd, monkeypatch: pytest.MonkeyPatch) -> None:
+    with an_http_service() as service:
+        flowd("connections", "set", "api", "--uri", f"http://me:CANARY@127.0.0.1:{service.port}")
+        refused = flowd("connections", "test", "api")
+        monkeypatch.setenv("FLOWD__API__TEST_CONNECTIONS", "true")
+        well = flowd("connections", "test", "api")
+        service.answer = lambda _: (500, "")
+        badly = flowd("connections", "test", "api")
+
+    assert refused.code != 0 and "Testing connections is disabled" in refused.err
+    assert (well.code, well.err) == (0, "Connection api answers: GET was answered 200 OK\n")
+    assert (badly.code, badly.err.count("does not answer as wanted")) == (1, 1)
+    assert flowd("connections", "test", "nope").code == 3
 
 
 @pytest.mark.parametrize("file", ["all.json", "all.env"])

@@ -27,9 +27,8 @@ NO_COMMAND = {
     "GET /api/v2/auth/logout": "sends a browser to the page where people log out",
     "POST /api/v2/dags/{dag_id}/dagRuns/list": "the GET list takes the same filters: it is for clients with long ones",
     "POST /api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/list": "as the list of runs",
-    "POST /api/v2/connections/test": "refuses whatever is asked: a server runs no code of hooks",
-    "GET /api/v2/connections/enqueue-test": "as connections/test",
-    "POST /api/v2/connections/enqueue-test": "as connections/test",
+    "GET /api/v2/connections/enqueue-test": "refuses whatever is asked: connections are tested by the api node",
+    "POST /api/v2/connections/enqueue-test": "as the GET",
     "POST /api/v2/connections/defaults": "refuses whatever is asked: there are no default connections",
     "DELETE /api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}": "refuses whatever is asked",
     "GET /api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/externalLogUrl/{try_number}": (

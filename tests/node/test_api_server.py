@@ -10,7 +10,7 @@ import pytest
 from flowd.logs.reader import LogReader
 from flowd.node import api_server
 from flowd.node.api_server import ApiServer
-from flowd.node.dag_code import library_of, make_bundle_parser
+from flowd.node.dag_code import library_of, make_bundle_parser, make_connection_tester
 from flowd.node.readiness import Readiness
 from flowd.secret_backends.lookup import metastore_alone
 from flowd.settings.load import load_settings
@@ -25,7 +25,8 @@ async def test_it_answers_with_a_date_and_ends_when_it_is_told_not_when_it_next_
     backends = open_sqlite_site().backends
     with socket.create_server(("127.0.0.1", 0)) as listener:
         bundles = make_bundle_parser(settings, library_of(settings, backends, metastore_alone()), {})
-        server = ApiServer(settings, backends, Readiness(dict), bundles, listener, LogReader())
+        tester = make_connection_tester(settings, {})
+        server = ApiServer(settings, backends, Readiness(dict), bundles, tester, listener, LogReader())
         serving = asyncio.create_task(server.run())
         async with httpx.AsyncClient() as client:
             answer = await client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/livez")

@@ -283,6 +283,7 @@ ACCESS: Mapping[str, AccountRole | None] = {
     "POST /connections": OP,
     "POST /connections/change": OP,
     "POST /connections/delete": OP,
+    "POST /connections/test": OP,
     "GET /bundles": OP,
     "GET /bundle_plans/{plan_hash}": OP,
     "POST /bundles/rollback": OP,

@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 import flowd
 from flowd.actions.backends import Backends
 from flowd.actions.bundle_reader import BundleReader
+from flowd.actions.connection_tester import ConnectionTester
 from flowd.api import errors
 from flowd.api.airflow2 import dag_runs as airflow2_runs
 from flowd.api.airflow2 import dags as airflow2_dags
@@ -70,6 +71,7 @@ from flowd.api.routes import (
     backfills,
     bulk_stores,
     by_filter,
+    connection_tests,
     dag_parsing,
     dag_runs,
     dag_versions,
@@ -139,6 +141,7 @@ _ROUTERS = (
     bulk_stores.router,
     pools.router,
     secrets.router,
+    connection_tests.router,
     import_errors.router,
     event_logs.router,
     dag_warnings.router,
@@ -198,6 +201,7 @@ def create_app(
     settings: Settings,
     *,
     bundles: BundleReader,
+    tester: ConnectionTester,
     readiness: Readiness,
     registry: CollectorRegistry | None = None,
     logs: LogReader | None = None,
@@ -226,6 +230,7 @@ def create_app(
     app.state.context = ApiContext(
         backends=backends,
         bundles=bundles,
+        tester=tester,
         settings=settings,
         readiness=readiness,
         metrics=metrics,

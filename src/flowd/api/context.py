@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from flowd.actions.backends import Backends
 from flowd.actions.bundle_reader import BundleReader
+from flowd.actions.connection_tester import ConnectionTester
 from flowd.api.airflow2.basic_auth import BasicLogins
 from flowd.api.delivery_rates import DeliveryRates
 from flowd.api.login import Login
@@ -35,6 +36,7 @@ class ApiContext:
 
     backends: Backends
     bundles: BundleReader
+    tester: ConnectionTester
     settings: Settings
     readiness: Readiness
     metrics: ApiMetrics

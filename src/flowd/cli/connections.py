@@ -10,6 +10,7 @@ import typer
 
 from flowd.cli.bulk import bulk
 from flowd.cli.client.current import api
+from flowd.cli.exit_codes import ExitCode
 from flowd.cli.lazy import new_app
 from flowd.cli.options import (
     FileArgument,
@@ -117,6 +118,20 @@ def set_connection(
     except Conflict:
         api().call("PATCH /api/v2/connections/{connection_id}", body=body, connection_id=conn_id)
     note(f"Connection {conn_id} is set.")
+
+
+@app.command("test")
+def test_connection(conn_id: IdArgument) -> None:
+    """Say whether what a connection names answers, asked from the api node; exit code 1 where it does not.
+
+    Only where FLOWD__API__TEST_CONNECTIONS allows it.
+    """
+    stored = api().call("GET /api/v2/connections/{connection_id}", connection_id=conn_id)
+    body = {name: stored[name] for name in ("connection_id", "conn_type")}
+    tested = api().call("POST /api/v2/connections/test", body=body)
+    note(f"Connection {conn_id} {'answers' if tested['status'] else 'does not answer as wanted'}: {tested['message']}")
+    if not tested["status"]:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command()

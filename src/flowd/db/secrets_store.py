@@ -42,6 +42,12 @@ class StoredConnection:
     port: int | None = None
     extra: str = ""
 
+    def leads_where(self, other: "StoredConnection") -> bool:
+        """Return whether a secret of the other one goes to the same place by the same way: all but words is equal."""
+        return replace(self, description="", extra="") == replace(other, description="", extra="") and (
+            json.loads(self.extra or "{}") == json.loads(other.extra or "{}")
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unopened:

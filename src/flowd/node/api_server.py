@@ -9,6 +9,7 @@ import uvicorn
 
 from flowd.actions.backends import Backends
 from flowd.actions.bundle_reader import BundleReader
+from flowd.actions.connection_tester import ConnectionTester
 from flowd.api.app import create_app
 from flowd.api.metrics import TicketLives, no_tickets
 from flowd.domain.errors import InvalidSettings
@@ -36,6 +37,7 @@ class ApiServer:
         backends: Backends,
         readiness: Readiness,
         bundles: BundleReader,
+        tester: ConnectionTester,
         listener: socket.socket | None,
         logs: LogReader,
         *,
@@ -43,7 +45,9 @@ class ApiServer:
     ) -> None:
         self._settings = settings
         self._listener = listener
-        self._app = create_app(backends, settings, bundles=bundles, readiness=readiness, logs=logs, tickets=tickets)
+        self._app = create_app(
+            backends, settings, bundles=bundles, tester=tester, readiness=readiness, logs=logs, tickets=tickets
+        )
         config = uvicorn.Config(
             self._app,
             host=settings.api.host,

@@ -1,4 +1,4 @@
-"""What runs the code of DAG files on a node: their parser, what it may look up, and what their processes are told."""
+"""What runs the code of DAG files and hooks on a node: parsers, what they may look up, what processes are told."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +8,7 @@ from flowd.db.secrets_store import Connections, Variables
 from flowd.domain.ids import DagId, RunId
 from flowd.domain.mappable import LENGTH_VARIABLE
 from flowd.roles.bundle_parser import BundleParser
+from flowd.roles.connection_tester import ChildConnectionTester
 from flowd.roles.look_ups import Library, LookUps
 from flowd.roles.scheduler.dag_parse_result import ParseBounds
 from flowd.roles.scheduler.dag_parser import DagParser
@@ -35,6 +36,11 @@ def make_bundle_parser(settings: Settings, library: Library, environ: Mapping[st
         settings.home / "pushes",
         most_bytes=settings.dags.max_bundle_size,
     )
+
+
+def make_connection_tester(settings: Settings, environ: Mapping[str, str]) -> ChildConnectionTester:
+    """Return what tests connections on this node."""
+    return ChildConnectionTester(scrubbed(environ), settings.home / "tests")
 
 
 def told(settings: Settings) -> dict[str, str]:

@@ -19,7 +19,7 @@ from flowd.node.api_server import ApiServer
 from flowd.node.api_workers import inherited_socket
 from flowd.node.backends import Opened, open_backends
 from flowd.node.background import background
-from flowd.node.dag_code import library_of, make_bundle_parser
+from flowd.node.dag_code import library_of, make_bundle_parser, make_connection_tester
 from flowd.node.first_user import announce, prepare_first_user
 from flowd.node.kerberos import make_ticket_renewer
 from flowd.node.log_store import open_log_store
@@ -126,6 +126,7 @@ class Node:
                 opened.backends,
                 readiness,
                 bundles,
+                make_connection_tester(settings, self._environ),
                 inherited_socket(self._environ),
                 LogReader(source=log_store),
                 tickets=self._renewer.seconds_left if self._renewer is not None else no_tickets,

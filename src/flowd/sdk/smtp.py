@@ -79,6 +79,16 @@ class SmtpServer:
             is_certificate_checked=extra.get("ssl_context") != "none",
         )
 
+    def check(self) -> None:
+        """Log in as for a mail, and send none; raise AirflowException where the server is away or refuses."""
+        try:
+            with self._open() as client:
+                if self.login:
+                    client.login(self.login, self.password or "")
+                client.noop()
+        except (OSError, smtplib.SMTPException) as error:
+            raise AirflowException(f"{self.host}:{self.port} is no mail server to use: {error}") from error
+
     def send(self, message: EmailMessage, recipients: Sequence[str]) -> None:
         """Hand the message over for all recipients; raise AirflowException with the answer of a server that refuses."""
         try:

@@ -20,7 +20,7 @@ from flowd.settings.layers import (
     read_flags,
     read_toml,
 )
-from flowd.settings.model import Settings, needs_shared_secrets
+from flowd.settings.model import ApiSettings, DatabaseSettings, QueueSettings, Settings
 from flowd.settings.secrets_file import make_secrets, read_secrets
 
 DEFAULT_HOME = "~/.flowd"
@@ -109,7 +109,7 @@ def _keys_of(
     missing: list[str], parts: Mapping[str, Any], home: Path, keys: Keys, findings: Findings
 ) -> dict[str, Given]:
     """The node's own keys for those missing; none, and a problem for each, where other nodes need the same ones."""
-    reason = needs_shared_secrets(parts.get("api"), parts.get("database"), parts.get("queue"))
+    reason = _shared_because(parts.get("api"), parts.get("database"), parts.get("queue"))
     if reason is None:
         made = make_secrets(home) if keys is Keys.MAKE and not findings.problems else read_secrets(home)
         return {name: Given(made[name], "generated", f"{name} in secrets.toml") for name in missing if name in made}
@@ -119,6 +119,22 @@ def _keys_of(
             f"{variable} is not set, and {reason}: set {variable} or {variable}_FILE to the same value on every node"
         )
     return {}
+
+
+def _shared_because(
+    api: ApiSettings | None, database: DatabaseSettings | None, queue: QueueSettings | None
+) -> str | None:
+    """Return why a node may not make up its own secrets, or None for one node that only its machine can reach.
+
+    A section that could not be read is None, and gives no reason.
+    """
+    if api and not api.is_loopback:
+        return f"the API listens on {api.host}, which other machines can reach"
+    if database and not database.is_embedded:
+        return "the metastore is a server, which other nodes share"
+    if queue and not queue.is_embedded:
+        return "the queue is a broker, which other nodes share"
+    return None
 
 
 def report(problems: list[str]) -> str:

@@ -134,6 +134,13 @@ class ApiSettings(Section):
     workers: int = setting("1", "Processes that share the port, for a node that runs the api role alone.", ge=1, le=256)
     public_url: str = setting("", "Where people reach the API, as behind a load balancer; empty is http://HOST:PORT.")
 
+    test_connections: bool = setting(
+        "false",
+        "Let Ops test connections: this node then speaks to whatever one names, and says whether it answered. So they"
+        " reach what its network reaches, this host and a cloud's metadata service included: turn it on only where they"
+        " may, or where a firewall says what api nodes may connect to.",
+    )
+
     @field_validator("public_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
@@ -478,19 +485,3 @@ def _http(url: str) -> str:
 
 def _clear(secrets: tuple[SecretStr, ...]) -> tuple[str, ...]:
     return tuple(secret.get_secret_value() for secret in secrets)
-
-
-def needs_shared_secrets(
-    api: ApiSettings | None, database: DatabaseSettings | None, queue: QueueSettings | None
-) -> str | None:
-    """Return why a node may not make up its own secrets, or None for one node that only its machine can reach.
-
-    A section that could not be read is None, and gives no reason.
-    """
-    if api and not api.is_loopback:
-        return f"the API listens on {api.host}, which other machines can reach"
-    if database and not database.is_embedded:
-        return "the metastore is a server, which other nodes share"
-    if queue and not queue.is_embedded:
-        return "the queue is a broker, which other nodes share"
-    return None

@@ -1,7 +1,7 @@
 """The pages of connections. A password, and what in an extra sounds secret, is never shown again."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -11,8 +11,9 @@ from flowd.api.dashboard.forms import YES, Typed, body_of, needed
 from flowd.api.dashboard.guard import PageRoute
 from flowd.api.dashboard.pages import render
 from flowd.api.errors import status_of
-from flowd.api.routes import secrets
-from flowd.api.schemas.secrets import HIDDEN, ConnectionBody, ConnectionResponse
+from flowd.api.routes import connection_tests, secrets
+from flowd.api.routes.connection_tests import require_tests
+from flowd.api.schemas.secrets import HIDDEN, ConnectionBody, ConnectionResponse, ConnectionTestResponse
 from flowd.db.views.listing import Contains, Listing
 from flowd.db.views.secrets import CONNECTIONS, names_of
 from flowd.domain.errors import FlowdError
@@ -23,6 +24,13 @@ router = APIRouter(prefix="/connections", route_class=PageRoute, include_in_sche
 PAGE_ROWS = 50
 _FIELDS = ("connection_id", "conn_type", "description", "host", "port", "schema", "login", "extra")
 _NEW = dict.fromkeys(_FIELDS, "")
+
+
+class _Outcome(TypedDict, total=False):
+    """What came of a test, or why there was none."""
+
+    tested: ConnectionTestResponse
+    problem: FlowdError
 
 
 @router.get("")
@@ -55,6 +63,26 @@ async def patch_connection(request: Request, context: Context, typed: Typed) -> 
     return RedirectResponse("/connections", 303)
 
 
+@router.post("/test")
+async def test_connection(request: Request, context: Context, typed: Typed) -> Response:
+    """Test what is typed, and show the form again with what came of it; nothing is stored.
+
+    `is_stored` says that it is a change that is typed: where no password is, it is the stored one.
+    """
+    require_tests(context)
+    is_stored = typed.get("is_stored") == YES
+    name = needed(typed, "connection_id")
+    try:
+        is_kept = is_stored and not typed.get("password") and typed.get("no_password") != YES
+        body = _body({**typed, "password": HIDDEN} if is_kept else typed)
+        outcome: _Outcome = {"tested": await connection_tests.test_connection(context, body)}
+    except FlowdError as error:
+        outcome = {"problem": error}
+    if is_stored:
+        return await _form(request, context, name, typed=typed, **outcome)
+    return await _list(request, context, typed=_NEW | typed, **outcome)
+
+
 @router.post("/delete")
 async def delete_connection(context: Context, typed: Typed) -> Response:
     """Remove a connection."""
@@ -77,6 +105,7 @@ async def _list(
     offset: int = 0,
     typed: Mapping[str, str] = _NEW,
     problem: FlowdError | None = None,
+    tested: ConnectionTestResponse | None = None,
 ) -> Response:
     conditions = (Contains("connection_id", q),) if q else ()
     async with context.backends.metastore.reading() as tx:
@@ -92,6 +121,8 @@ async def _list(
         rows=PAGE_ROWS,
         typed=typed,
         problem=problem,
+        tested=tested,
+        is_testable=context.settings.api.test_connections,
     )
 
 
@@ -102,6 +133,7 @@ async def _form(
     *,
     typed: Mapping[str, str] | None = None,
     problem: FlowdError | None = None,
+    tested: ConnectionTestResponse | None = None,
 ) -> Response:
     status = 200 if problem is None else status_of(problem)
     try:
@@ -118,6 +150,8 @@ async def _form(
         connection=stored,
         typed=values | dict(typed or {}),
         problem=problem,
+        tested=tested,
+        is_testable=context.settings.api.test_connections,
     )
 
 

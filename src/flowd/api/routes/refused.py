@@ -14,17 +14,11 @@ router = APIRouter(prefix="/api/v2", route_class=ApiRoute)
 _TASK = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
 
 NO_TEST = (
-    "Testing connections is disabled: a server never runs code of hooks, and none is made for it; run a task that uses"
-    " the connection"
+    "Testing connections on workers is disabled: a connection is tested by an api node (POST /api/v2/connections/test),"
+    " or by a task that uses it"
 )
 NO_DEFAULTS = "There are no default connections: make those that your tasks use"
 NO_EXTERNAL_LOGS = "Task log handler does not support external logs."
-
-
-@router.post("/connections/test", tags=["Connection"])
-async def test_connection() -> None:
-    """Refuse, as an Airflow does that is not configured otherwise."""
-    raise HTTPException(403, NO_TEST)
 
 
 @router.post("/connections/enqueue-test", tags=["Connection"])

@@ -28,7 +28,7 @@ from flowd.security.vault import Sealed
 router = APIRouter(prefix="/api/v2", route_class=ApiRoute)
 SEALED: Responses = {409: {"model": ErrorResponse, "description": "This node has no key that opens it"}}
 _VARIABLE_FIELDS = ("key", "value", "description")
-_CONNECTION_FIELDS = (
+CONNECTION_FIELDS = (
     "connection_id",
     "conn_type",
     "description",
@@ -127,7 +127,7 @@ async def patch_connection(
     if body.connection_id != connection_id:
         raise InvalidInput("The connection_id in the request body does not match the URL parameter")
     given = {"schema" if name == "schema_" else name for name in body.model_fields_set}
-    named = fields_named(given & set(_CONNECTION_FIELDS), update_mask, _CONNECTION_FIELDS) - {"connection_id"}
+    named = fields_named(given & set(CONNECTION_FIELDS), update_mask, CONNECTION_FIELDS) - {"connection_id"}
     before = await _connection_before(context, connection_id, body, is_partial=update_mask is not None)
     after = body.to_stored(before)
     changes: dict[str, Any] = {name: getattr(after, name) for name in named}

@@ -91,6 +91,13 @@ class ConnectionResponse(Shape):
         )
 
 
+class ConnectionTestResponse(Shape):
+    """Whether what a connection names answered as wanted, and words about it."""
+
+    status: bool
+    message: str
+
+
 class ConnectionCollectionResponse(Shape):
     """A page of connections."""
 
@@ -129,6 +136,12 @@ class ConnectionBody(Body):
         """Whether it says all of a connection, so that nothing of what is stored is needed."""
         fields = {"host", "login", "schema_", "port", "password", "extra"}
         return fields <= self.model_fields_set and HIDDEN != self.password and f'"{HIDDEN}"' not in (self.extra or "")
+
+    def takes_secrets_of(self, before: StoredConnection) -> bool:
+        """Return whether a test would send what is stored and not said here: the password, or what an extra holds."""
+        is_password_kept = "password" not in self.model_fields_set or self.password == HIDDEN
+        is_extra_kept = "extra" not in self.model_fields_set or f'"{HIDDEN}"' in (self.extra or "")
+        return bool((is_password_kept and before.password) or (is_extra_kept and before.extra))
 
     def to_stored(self, before: StoredConnection | None = None) -> StoredConnection:
         """Return the connection to store; hidden parts are taken from `before`."""

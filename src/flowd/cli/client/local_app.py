@@ -11,7 +11,7 @@ from flowd.cli.session import actor, read_settings, ready_metastore, say_only_wh
 from flowd.db.accounts import Account
 from flowd.logs.reader import LogReader
 from flowd.node.backends import open_around
-from flowd.node.dag_code import library_of, make_bundle_parser
+from flowd.node.dag_code import library_of, make_bundle_parser, make_connection_tester
 from flowd.node.log_store import open_log_store
 from flowd.secret_backends.configured import configured_lookup
 from flowd.security.account_role import AccountRole
@@ -40,7 +40,10 @@ async def local_app() -> AsyncIterator[OperatedApp]:
             async with secrets.open(), open_log_store(settings.logs) as log_store:
                 bundles = make_bundle_parser(settings, library_of(settings, opened.backends, secrets), os.environ)
                 logs = LogReader(source=log_store)
-                app = create_app(opened.backends, settings, bundles=bundles, readiness=_Ready(), logs=logs)
+                tester = make_connection_tester(settings, os.environ)
+                app = create_app(
+                    opened.backends, settings, bundles=bundles, tester=tester, readiness=_Ready(), logs=logs
+                )
                 yield OperatedApp(app, _operator())
 
 

@@ -4,6 +4,7 @@ import importlib
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 from flowd.operators.services.sql_text import split_statements
@@ -165,6 +166,17 @@ class SqliteHook(DbApiHook):
 
     conn_name_attr = "sqlite_conn_id"
     default_conn_name = "sqlite_default"
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Return whether the file is a database that can be read; one that is not there is not made."""
+        try:
+            path = _sqlite_arguments(self.get_connection(self.conn_id))["database"]
+            uri = path if path.startswith("file:") else Path(path).absolute().as_uri() + "?mode=ro"
+            with closing(sqlite3.connect(uri, uri=True)) as database:
+                database.execute("SELECT COUNT(*) FROM sqlite_master")
+        except (AirflowException, sqlite3.Error) as error:
+            return False, str(error)
+        return True, "the file is a database"
 
 
 class PostgresHook(DbApiHook):

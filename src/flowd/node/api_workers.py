@@ -34,6 +34,11 @@ class ApiWorkers:
                 f"api.workers is {settings.api.workers}, but this node runs {','.join(settings.node.roles)}: several"
                 " processes share a port only where --roles is api alone; set FLOWD__API__WORKERS=1"
             )
+        if settings.node.status_file is not None:
+            raise InvalidSettings(
+                f"node.status_file is {settings.node.status_file}, and api.workers is {settings.api.workers}: one file"
+                " cannot speak for several processes; unset FLOWD__NODE__STATUS_FILE and ask /readyz"
+            )
         self._settings = settings
         self._environ = environ
         self._supervisor = supervisor

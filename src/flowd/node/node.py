@@ -27,6 +27,7 @@ from flowd.node.readiness import Readiness
 from flowd.node.roles import make_scheduler, make_worker
 from flowd.node.scheduler_lock import scheduler_lock
 from flowd.node.signals import on_signals
+from flowd.node.status_file import NodeStatus, StatusFile
 from flowd.node.supervisor import Supervisor
 from flowd.node.tracing import open_tracer
 from flowd.roles.backoff import patiently
@@ -56,6 +57,7 @@ class Node:
         self._settings = settings
         self._environ = environ
         self._supervisor = supervisor
+        self._status = StatusFile(settings.node.status_file)
         self._id = uuid.uuid4().hex
         self._told_to_stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -70,7 +72,7 @@ class Node:
         with on_signals(self._on_signal):
             try:
                 # It never passes by itself: a signal during the start-up, which may wait for a backend, makes it pass.
-                async with self._supervisor.watched(), asyncio.timeout(None) as starting:
+                async with self._supervisor.watched(), self._status.kept(), asyncio.timeout(None) as starting:
                     self._starting = starting
                     await self._start()
             except TimeoutError:
@@ -176,6 +178,7 @@ class Node:
     async def _tell_ready(self, readiness: Readiness) -> None:
         await readiness.wait()
         self._supervisor.ready()
+        self._status.say(NodeStatus.READY)
 
     def _parts(self) -> dict[str, bool]:
         """Return which parts of this node are ready."""
@@ -222,6 +225,7 @@ class Node:
             return
         self._told_to_stop.set()
         self._supervisor.stopping()
+        self._status.say(NodeStatus.STOPPING)
         if self._starting is not None:
             log.info("told to stop before it had started", pid=os.getpid())
             self._starting.reschedule(asyncio.get_running_loop().time())

@@ -23,6 +23,7 @@ from flowd.settings.types import (
     LogFormat,
     LogLevel,
     Names,
+    OptionalFile,
     OptionalNames,
     OptionalSecret,
     PositiveDuration,
@@ -49,6 +50,9 @@ class NodeSettings(Section):
     """What this node is."""
 
     roles: Roles = setting("api,scheduler,worker", "What this node runs: any of api, scheduler, worker and kerberos.")
+    status_file: OptionalFile = setting(
+        "", "A file that says starting, ready or stopping, renewed every 5 s, for probes that cannot ask /readyz."
+    )
 
 
 class DatabaseSettings(Section):

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from flowd.domain.errors import InvalidSettings
-from flowd.settings.model import TracingSettings
+from flowd.settings.tracing import TracingSettings
 
 if TYPE_CHECKING:
     from flowd.tracing import Tracer

@@ -14,11 +14,13 @@ from flowd.domain.stored_value import COMPRESSION_VARIABLE, PATH_VARIABLE, THRES
 from flowd.settings.kerberos import KerberosSettings
 from flowd.settings.secret_backends import AwsBackend, SecretBackend, read_backends
 from flowd.settings.section import Section
+from flowd.settings.tracing import TracingSettings
 from flowd.settings.types import (
     Compression,
     Duration,
     FernetKeys,
     Folder,
+    HttpUrl,
     Level,
     LogFormat,
     LogLevel,
@@ -96,12 +98,7 @@ class QueueSettings(Section):
     )
     poll_interval: PositiveDuration = setting("1s", "How often a worker of the database queue looks by itself.")
     sqs_region: str = setting("", "The AWS region of an sqs:// queue; empty is the machine's own.")
-    sqs_endpoint_url: str = setting("", "Where SQS is, if not at AWS: http://HOST:PORT or https://HOST.")
-
-    @field_validator("sqs_endpoint_url")
-    @classmethod
-    def _is_http(cls, url: str) -> str:
-        return _http(url)
+    sqs_endpoint_url: HttpUrl = setting("", "Where SQS is, if not at AWS: http://HOST:PORT or https://HOST.")
 
     @field_validator("url")
     @classmethod
@@ -136,7 +133,9 @@ class ApiSettings(Section):
     host: str = setting("127.0.0.1", "The address to listen on; 0.0.0.0 is every one.", min_length=1)
     port: int = setting("8080", "The port to listen on.", ge=0, le=65535)
     workers: int = setting("1", "Processes that share the port, for a node that runs the api role alone.", ge=1, le=256)
-    public_url: str = setting("", "Where people reach the API, as behind a load balancer; empty is http://HOST:PORT.")
+    public_url: HttpUrl = setting(
+        "", "Where people reach the API, as behind a load balancer; empty is http://HOST:PORT."
+    )
 
     test_connections: bool = setting(
         "false",
@@ -144,11 +143,6 @@ class ApiSettings(Section):
         " reach what its network reaches, this host and a cloud's metadata service included: turn it on only where they"
         " may, or where a firewall says what api nodes may connect to.",
     )
-
-    @field_validator("public_url")
-    @classmethod
-    def _is_http(cls, url: str) -> str:
-        return _http(url)
 
     @property
     def is_loopback(self) -> bool:
@@ -215,17 +209,12 @@ class LogsSettings(Section):
         pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s?#]*)?)?$",
     )
     store_region: str = setting("", "The AWS region of the bucket; empty is the machine's own.")
-    store_endpoint_url: str = setting("", "Where S3 is, if not at AWS: http://HOST:PORT or https://HOST.")
+    store_endpoint_url: HttpUrl = setting("", "Where S3 is, if not at AWS: http://HOST:PORT or https://HOST.")
     limit: Size = setting("1GiB", "The longest log of one try; what follows is cut off, and marked so.", ge=1024)
     level: Level = setting(LogLevel.INFO.value, "The least severity that the node logs: debug, info, warning, error.")
     format: Style = setting(
         LogFormat.AUTO.value, "How the node logs: console, json, or auto for console on a terminal and json elsewhere."
     )
-
-    @field_validator("store_endpoint_url")
-    @classmethod
-    def _is_http(cls, url: str) -> str:
-        return _http(url)
 
     @property
     def folder(self) -> Path:
@@ -240,38 +229,6 @@ class MetricsSettings(Section):
         "false",
         "Give tasks and runs the label dag_id, for the 500 busiest DAGs; whoever can reach /metrics reads their names.",
     )
-
-
-class TracingSettings(Section):
-    """Traces of runs and tries, for an OpenTelemetry collector; without an endpoint there are none."""
-
-    endpoint: str = setting("", "The collector, where it takes OTLP over HTTP: http://HOST:4318; empty is none.")
-    headers: OptionalSecret = setting(
-        "", "What is sent along to the collector: NAME=VALUE, several by commas.", secret=True
-    )
-    service: str = setting(
-        "flowd",
-        "The service.name of all spans; of two installations with one collector each has its own.",
-        min_length=1,
-    )
-    sample: float = setting("1", "The share of runs that are traced, 0 to 1: each whole, or not at all.", ge=0, le=1)
-
-    @field_validator("endpoint")
-    @classmethod
-    def _is_http(cls, url: str) -> str:
-        return _http(url)
-
-    @field_validator("headers")
-    @classmethod
-    def _are_fields(cls, headers: SecretStr | None) -> SecretStr | None:
-        if not all(name and value for name, value in _fields(headers)):
-            raise ValueError("headers are NAME=VALUE, several of them with commas between")
-        return headers
-
-    @property
-    def header_fields(self) -> dict[str, str]:
-        """The headers in clear, by their names."""
-        return dict(_fields(self.headers))
 
 
 class XComSettings(Section):
@@ -468,23 +425,12 @@ def _of_scheme(url: SecretUrl, wanted: tuple[str, ...]) -> SecretUrl:
     return url
 
 
-def _fields(headers: SecretStr | None) -> list[tuple[str, str]]:
-    given = headers.get_secret_value().split(",") if headers is not None else []
-    return [(name.strip(), value.strip()) for name, _, value in (one.partition("=") for one in given)]
-
-
 def is_safe_url(url: str) -> bool:
     """Return whether what is sent there cannot be read on the way: https://, or http:// on this machine."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     is_here = host in _LOOPBACK or host.startswith("127.")
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_here))
-
-
-def _http(url: str) -> str:
-    if url and not url.startswith(("http://", "https://")):
-        raise ValueError("it must begin with http:// or https://")
-    return url.rstrip("/")
 
 
 def _clear(secrets: tuple[SecretStr, ...]) -> tuple[str, ...]:

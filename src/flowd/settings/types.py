@@ -65,6 +65,12 @@ class SecretUrl(Secret[str]):
         return hide_password(self.get_secret_value())
 
 
+def _is_http(url: str) -> str:
+    if url and not url.startswith(("http://", "https://")):
+        raise ValueError("it must begin with http:// or https://")
+    return url.rstrip("/")
+
+
 def _items(value: object) -> object:
     """A comma list, or a list already; empty items are dropped."""
     if isinstance(value, str):
@@ -134,6 +140,7 @@ FernetKeys = Annotated[tuple[Annotated[SecretStr, AfterValidator(_is_fernet_key)
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_unset_where_empty)]
 Folder = Annotated[Path, AfterValidator(_absolute)]
 OptionalFile = Annotated[Folder | None, BeforeValidator(_unset_where_empty)]
+HttpUrl = Annotated[str, AfterValidator(_is_http)]
 Compression = Literal["", "gzip", "bz2", "xz"]
 Level = Annotated[LogLevel, BeforeValidator(_lowercase)]
 Style = Annotated[LogFormat, BeforeValidator(_lowercase)]

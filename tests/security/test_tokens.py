@@ -51,33 +51,30 @@ def encoded(document: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(document).encode()).decode().rstrip("=")
 
 
-def forged() -> list[str]:
+def forged() -> dict[str, str]:
     token = TokenSigner([OLD], HOUR).issue("ada", AccountRole.VIEWER, NOW, generation=7)
     header, claims, signature = token.split(".")
     (key,) = derive_keys([OLD], PURPOSE)
     admin = encoded({"iss": "flowd", "sub": "ada", "role": "Admin", "jti": "1", "exp": 2**40})
     bare = {"kid": key.id, "alg": "none"}
     ours = OctKey.import_key(key.key)
-    return [
-        "",
-        "not a token",
-        f"{header}.{admin}.{signature}",
-        f"{header}.{claims}.",
-        f"{encoded(bare)}.{admin}.",
-        f"{encoded({'alg': 'HS256'})}.{claims}.{signature}",
-        f"{encoded({'alg': 'HS256', 'kid': ['x']})}.{claims}.{signature}",
-        jwt.encode(
-            {"alg": "HS256", "kid": key.id}, {"iss": "other", "sub": "a", "role": "Op", "jti": "1", "exp": 2**40}, ours
-        ),
-        jwt.encode(
-            {"alg": "HS256", "kid": key.id}, {"iss": "flowd", "sub": "a", "role": "God", "jti": "1", "exp": 9}, ours
-        ),
-        jwt.encode({"alg": "HS256", "kid": key.id}, {"iss": "flowd", "sub": "a", "role": "Op", "jti": "1"}, ours),
-        jwt.encode({"alg": "HS256", "kid": key.id}, {"sub": "a", "role": "Op", "jti": "1", "exp": "soon"}, ours),
-    ]
+    signed = {"alg": "HS256", "kid": key.id}
+    return {
+        "nothing": "",
+        "no token": "not a token",
+        "another's claims": f"{header}.{admin}.{signature}",
+        "no signature": f"{header}.{claims}.",
+        "an algorithm that signs nothing": f"{encoded(bare)}.{admin}.",
+        "no key": f"{encoded({'alg': 'HS256'})}.{claims}.{signature}",
+        "a key that is a list": f"{encoded({'alg': 'HS256', 'kid': ['x']})}.{claims}.{signature}",
+        "other issuer": jwt.encode(signed, {"iss": "other", "sub": "a", "role": "Op", "jti": "1", "exp": 2**40}, ours),
+        "an unknown role": jwt.encode(signed, {"iss": "flowd", "sub": "a", "role": "God", "jti": "1", "exp": 9}, ours),
+        "no end": jwt.encode(signed, {"iss": "flowd", "sub": "a", "role": "Op", "jti": "1"}, ours),
+        "an end that is no time": jwt.encode(signed, {"sub": "a", "role": "Op", "jti": "1", "exp": "soon"}, ours),
+    }
 
 
-@pytest.mark.parametrize("token", forged())
+@pytest.mark.parametrize("token", forged().values(), ids=forged())
 def test_a_token_that_is_forged_or_damaged_is_refused(token: str) -> None:
     with pytest.raises(Unauthorised):
         TokenSigner([OLD], HOUR).verify(token, NOW)

@@ -230,6 +230,12 @@ REQUESTS: Mapping[str, Request] = {
     "task_queues.note.": Request(
         method="DELETE", path="/api/v2/deadLetters/{made}", body={}, is_once=True, prepare=a_dead_letter
     ),
+    "try_connection.": Request(
+        method="POST",
+        path="/api/v2/connections/test",
+        body={"connection_id": "nobody-there", "conn_type": "http", "host": "127.0.0.1", "port": "{made}"},
+        prepare=lambda *_: 1,
+    ),
     "workers.set_draining.": Request(method="POST", path="/api/v2/workers/{made}/undrain", body={}, prepare=a_worker),
 }
 """By the beginning of the door's name."""

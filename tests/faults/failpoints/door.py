@@ -91,6 +91,8 @@ def _role(module: str) -> str:
     match module.split(".")[1:]:
         case ["roles", ("scheduler" | "worker") as role, *_]:
             return role
+        case ["actions", "airflow_import", *_]:
+            return "cli"  # no node passes here: a command imports, and is repeated where it was broken off
         case ["actions" | "api", *_]:
             return "api"
     return "any"

@@ -33,6 +33,7 @@ FAST: Mapping[str, str] = {
     "FLOWD__DAGS__PARSE_TIMEOUT": "5s",
     "FLOWD__DAGS__PARSE_MEMORY": "256MiB",
     "FLOWD__DAGS__PAUSED_AT_CREATION": "false",
+    "FLOWD__API__TEST_CONNECTIONS": "true",
 }
 """Seconds where a cluster in earnest waits a minute."""
 

@@ -2,8 +2,11 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -136,3 +139,33 @@ def test_a_log_is_followed_until_its_task_has_ended(node: NodeProcess, desk: Des
     out, err = follower.communicate(timeout=SECONDS)
     assert follower.returncode == 0, err
     assert out.splitlines()
+
+
+def test_on_a_terminal_a_run_is_shown_as_a_tree_that_renews_itself(node: NodeProcess, journal: Path) -> None:
+    terminal, theirs = pty.openpty()
+    shown = bytearray()
+
+    def read() -> None:
+        with open(terminal, "rb", buffering=0) as screen, suppress(OSError):  # Linux says the end of a terminal so
+            while piece := screen.read(65536):
+                shown.extend(piece)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with subprocess.Popen(
+        [sys.executable, "-m", "flowd.cli", "dags", "trigger", "waiting", "--wait"],
+        env={**os.environ, **node.environment(), "TERM": "xterm", "COLUMNS": "100", "LINES": "30"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    ) as command:
+        os.close(theirs)
+        eventually(lambda: "▶ wait: running" in shown.decode(errors="replace"), "the task to be seen running")
+        Path(f"{journal}.go").touch()
+        out, _ = command.communicate(timeout=SECONDS)
+    reader.join()
+
+    assert command.returncode == 0
+    assert "success" in out
+    assert "✓ wait: success in" in shown.decode()
+    assert "\x1b[1A" in shown.decode(), "the tree is drawn where it was, not below"

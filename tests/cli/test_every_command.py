@@ -56,6 +56,8 @@ STORY = """
     runs mark etl four failed
     runs set-state etl four success
     runs mark-all etl three four success
+    runs logs etl two
+    runs logs etl two --state failed
     runs watch etl four
     runs wait etl four
     runs asset-events etl one

@@ -23,6 +23,7 @@ from flowd.cli.options import (
     moment_text,
 )
 from flowd.cli.output import Format, note, show_one, show_rows
+from flowd.cli.run_log import print_run_log
 from flowd.cli.watch import watch as watch_run
 from flowd.domain.errors import NotFound
 
@@ -103,6 +104,21 @@ def wait(
     if result:
         show_one(last.get("results", {}), Format.JSON)
     _exit_as(run_id, dag_id, last["state"])
+
+
+@app.command()
+def logs(
+    dag_id: DagArgument,
+    run_id: RunArgument,
+    state: Annotated[
+        list[str] | None, typer.Option("--state", help="Only of tasks in this state; may be repeated.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+) -> None:
+    """Print what all tasks of a run wrote, each line behind its task; followed, exit code 1 where it failed."""
+    ended = print_run_log(dag_id, run_id, states=state, is_followed=follow)
+    if follow:
+        _exit_as(run_id, dag_id, ended)
 
 
 @app.command()

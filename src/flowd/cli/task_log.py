@@ -1,6 +1,7 @@
-"""print_log: what a try of a task has written, and while it goes on, what it writes."""
+"""TaskLog: what a try of a task has written, and while it goes on, what it writes."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from flowd.cli.client.current import api
@@ -10,29 +11,56 @@ FOLLOW_SECONDS = 0.5
 _Instance = dict[str, Any]
 
 
+class TaskLog:
+    """The log of one try, read window by window, without holding more of it."""
+
+    def __init__(self, instance: _Instance, try_number: int) -> None:
+        self.instance = instance
+        self.absence = "it has written none"
+        self.has_lines = False
+        self._try_number = try_number
+        self._token: str | None = None
+        self._printed = 0
+        self._is_last_window = False
+
+    @property
+    def is_over(self) -> bool:
+        """True where the try has ended and all of its log was read."""
+        return self._is_last_window and _is_over(self.instance, self._try_number)
+
+    def more(self, *, is_awaited: bool) -> Iterator[str]:
+        """Yield the lines that came since the last call; NotFound where there is no log and none `is_awaited`."""
+        while True:
+            window = _window(self.instance, self._try_number, self._token, is_awaited=is_awaited)
+            lines = [line for line in window["content"] if not _is_absence(line)]
+            self.absence = "; ".join(line["event"] for line in window["content"]) or self.absence
+            # Where no token says how far we are, the last window comes again, with what was added to it.
+            for line in lines[self._printed :]:
+                yield f"[{line['timestamp']}] {line['event']}" if line["timestamp"] else line["event"]
+            self.has_lines = self.has_lines or bool(lines)
+            has_more = window["continuation_token"] not in (None, self._token)
+            if has_more:
+                self._token, self._printed = window["continuation_token"], 0
+            else:
+                self._printed = max(self._printed, len(lines))
+            if not (has_more and lines):
+                break
+        self._is_last_window = window["continuation_token"] is None
+
+
 def print_log(instance: _Instance, try_number: int, *, is_followed: bool) -> None:
-    """Print the log of a try window by window, without holding more of it; raise NotFound where there is none."""
-    token: str | None = None
-    printed, has_log = 0, False
+    """Print the log of a try, and while it goes on, if `is_followed`, what is added; NotFound where there is none."""
+    log = TaskLog(instance, try_number)
     while True:
-        window = _window(instance, try_number, token, is_awaited=is_followed)
-        lines = [line for line in window["content"] if not _is_absence(line)]
-        # Where no token says how far we are, the last window comes again, with what was added to it.
-        for line in lines[printed:]:
-            print(f"[{line['timestamp']}] {line['event']}" if line["timestamp"] else line["event"])
-        has_log = has_log or bool(lines)
-        has_more = window["continuation_token"] not in (None, token)
-        token, printed = (window["continuation_token"], 0) if has_more else (token, max(printed, len(lines)))
-        if has_more and lines:
-            continue
-        if not is_followed or (window["continuation_token"] is None and _is_over(instance, try_number)):
+        for line in log.more(is_awaited=is_followed):
+            print(line)
+        if not is_followed or log.is_over:
             break
         time.sleep(FOLLOW_SECONDS)
-        instance = _fresh(instance)
-    if not has_log:
+        log.instance = _fresh(log.instance)
+    if not log.has_lines:
         where = f"{instance['dag_id']} {instance['dag_run_id']} {instance['task_id']}"
-        about = "; ".join(line["event"] for line in window["content"]) or "it has written none"
-        raise NotFound(f"there is no log: {about}; `flowd tasks why {where}` says whether it has run")
+        raise NotFound(f"there is no log: {log.absence}; `flowd tasks why {where}` says whether it has run")
 
 
 def _window(instance: _Instance, try_number: int, token: str | None, *, is_awaited: bool) -> Any:

@@ -89,7 +89,7 @@ def _commands_of(name: str, noun: Noun) -> Iterator[tuple[str, FunctionType]]:
 
 
 def operations_of(function: FunctionType) -> set[str]:
-    """The operations that are spelt out in a function and in those of the CLI that it uses."""
+    """The operations that are spelt out in a function, and in the functions and classes of the CLI that it uses."""
     found: set[str] = set()
     seen: set[Any] = set()
     waiting: list[FunctionType] = [function]
@@ -103,8 +103,15 @@ def operations_of(function: FunctionType) -> set[str]:
             # Globals alone: `row.get` is no use of a command that is called get.
             names = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
             named = [one.__globals__.get(name) for name in names]
-            waiting += [inspect.unwrap(value) for value in named if isinstance(value, FunctionType)]
+            waiting += [inspect.unwrap(part) for value in named for part in _functions_of(value)]
     return found
+
+
+def _functions_of(value: object) -> Iterator[FunctionType]:
+    if isinstance(value, FunctionType):
+        yield value
+    elif isinstance(value, type) and value.__module__.startswith("flowd.cli"):
+        yield from (part for part in vars(value).values() if isinstance(part, FunctionType))
 
 
 def _texts(constants: Iterable[object]) -> Iterator[str]:

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from fast_sugiyama import from_edges
-
 Node = TypeVar("Node")
 Point = tuple[float, float]
 
@@ -124,6 +122,8 @@ _Key = str | int
 
 def _tied(edges: Sequence[tuple[int, int]]) -> Iterable[tuple[list[list[_Key]], list[list[_Key]]]]:
     """Give for each part of the graph that hangs together its columns in order, and each edge as a chain."""
+    from fast_sugiyama import from_edges
+
     named = [(str(source), str(target)) for source, target in edges]
     for found, _, _, steps in from_edges(named, dummy_vertices=True):
         columns: dict[float, list[tuple[float, _Key]]] = defaultdict(list)

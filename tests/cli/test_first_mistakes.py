@@ -19,6 +19,8 @@ def test_a_pool_without_a_limit_takes_minus_one_for_a_number(flowd: Flowd) -> No
     [
         (["runs", "list", "nope"], 3, "The Dag with ID: `nope` was not found"),
         (["runs", "list", "--state", "bogus"], 2, "state: Input should be one of queued, running"),
+        (["runs", "show", "etl", ""], 2, "DAG_RUN_ID is empty; give the name of one"),
+        (["dags", "delete", "", "--yes"], 2, "DAG_ID is empty; give the name of one"),
         (["dags", "next", "nope"], 3, "The Dag with ID: `nope` was not found"),
     ],
 )

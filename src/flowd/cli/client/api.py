@@ -11,6 +11,7 @@ import httpx
 from flowd.cli.client.failures import refusal, silence
 from flowd.cli.client.target import Server
 from flowd.cli.swift_import import swift_import
+from flowd.domain.errors import InvalidInput
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 300.0
@@ -122,6 +123,9 @@ class Api:
 
 def _filled(path: str, names: Mapping[str, Any]) -> str:
     for name, value in names.items():
+        if value == "":
+            # As of a variable of a script that is not set: without it the path is another's.
+            raise InvalidInput(f"{name.upper()} is empty; give the name of one")
         text = quote(str(value), safe="~")
         path = path.replace(f"{{{name}}}", text).replace(f"{{{name}:path}}", text)
     return path

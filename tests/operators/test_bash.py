@@ -77,6 +77,16 @@ def test_an_output_processor_makes_the_value() -> None:
     assert execute(bash("echo 41", output_processor=lambda line: int(line) + 1)) == 42
 
 
+def test_an_unknown_encoding_fails_the_task_and_leaves_no_command_behind() -> None:
+    task = bash("echo $$; exec sleep 60", output_encoding="utf-9")
+
+    with pytest.raises(LookupError, match="utf-9"):
+        execute(task)
+
+    assert task._process is not None
+    assert task._process.relay(lambda _: None) == 143
+
+
 def test_on_kill_ends_the_command_and_what_it_started(capsys: pytest.CaptureFixture[str]) -> None:
     # The background shell says itself that it is there: a signal before that could be lost in its fork. And what the
     # operator has printed comes from a process that it knows: before that it would have nothing to kill.

@@ -25,6 +25,10 @@ class RelayedProcess:
         try:
             self._hear_all(hear)
             exit_code = self._process.wait()
+        except Exception:
+            # Who hears has failed, and would fail again.
+            self.end()
+            raise
         except BaseException:
             # The pipe stays open: a command that says how it cleans up would else die of saying it.
             self.end()
